@@ -1,0 +1,65 @@
+# airflow_pin: what a person does with it, one target each. `make help` lists them.
+
+PG_CONFIG ?= pg_config
+
+EXTENSION = airflow_pin
+MODULE_big = airflow_pin
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" airflow_pin.control)
+
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+DATA = $(sort $(wildcard sql/airflow_pin--*.sql))
+ALL_HEADERS = $(sort $(wildcard src/*.h src/*/*.h))
+
+REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test
+ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation
+
+# The server's headers count as system headers, so that -Wextra is about this project's code only.
+PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server) \
+	-DAIRFLOW_PIN_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -Wall -Wextra
+SHLIB_LINK = -lz
+
+EXTRA_CLEAN = build/regress build/isolation
+
+
+# These goals install what they need themselves, so they must work where there is no PGXS yet. (PGXS
+# has a "check" of its own, which only says that it is not supported.)
+OWN_GOALS = help deps demo check bench format
+
+.PHONY: $(OWN_GOALS)
+
+ifneq ($(filter $(OWN_GOALS),$(MAKECMDGOALS)),)
+
+help:
+	@echo 'make               build'
+	@echo 'make install       install into the server of PG_CONFIG'
+	@echo 'make installcheck  SQL tests on a running server'
+	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
+	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
+	@echo 'make bench         what it costs, beside the alternatives'
+	@echo 'make format        clang-format over src/'
+
+deps:
+	tools/install-deps
+
+demo: deps
+	test/airflow/demo $(ARGS)
+
+check: deps
+	test/run-all
+
+bench: deps
+	test/bench/run
+
+format:
+	clang-format -i src/*.[ch] src/*/*.[ch]
+
+else
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+$(OBJS): $(ALL_HEADERS)
+
+endif

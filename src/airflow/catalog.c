@@ -1,0 +1,279 @@
+/*
+ * catalog.c
+ *		Where Airflow's tables are, and whether our trigger is on them.
+ *
+ * Everything is looked up by name in the system catalogs, without a lock on Airflow's tables: a
+ * migration may hold ACCESS EXCLUSIVE on them for hours. Attribute numbers differ between a fresh
+ * and a migrated database, so they are never assumed.
+ */
+#include "catalog.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "nodes/pg_list.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+#include "airflow_pin.h"
+
+static DagRunColumns columns_cache;
+
+/*
+ * OID of a table of the extension. Raises an error when the extension is not installed.
+ */
+Oid
+pin_relation(const char *name)
+{
+	Oid schema = get_namespace_oid(PIN_SCHEMA, true);
+	Oid relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(relation))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+		                errmsg("table \"%s.%s\" does not exist", PIN_SCHEMA, name),
+		                errhint("Run: CREATE EXTENSION airflow_pin;")));
+	return relation;
+}
+
+/*
+ * Names of the schemas that hold Airflow tables: those with both dag_run and alembic_version.
+ */
+List *
+airflow_schemas(void)
+{
+	List *schemas = NIL;
+	Relation pg_class = table_open(RelationRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_class_relname, BTEqualStrategyNumber, F_NAMEEQ,
+	            CStringGetDatum("dag_run"));
+	scan = systable_beginscan(pg_class, ClassNameNspIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if ((form->relkind == RELKIND_RELATION || form->relkind == RELKIND_PARTITIONED_TABLE) &&
+		    form->relpersistence != RELPERSISTENCE_TEMP &&
+		    OidIsValid(get_relname_relid("alembic_version", form->relnamespace)))
+			schemas = lappend(schemas, get_namespace_name(form->relnamespace));
+	}
+	systable_endscan(scan);
+	table_close(pg_class, AccessShareLock);
+	return schemas;
+}
+
+/*
+ * State of our trigger on a dag_run table, from pg_trigger: a trigger of any name that calls
+ * airflow_pin.enforce_run().
+ */
+AttachState
+airflow_attach_state(Oid dag_run)
+{
+	List *name = list_make2(makeString(PIN_SCHEMA), makeString("enforce_run"));
+	Oid function = LookupFuncName(name, 0, NULL, true);
+	AttachState state = ATTACH_MISSING;
+	Relation pg_trigger;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (!OidIsValid(function))
+		return ATTACH_MISSING;
+
+	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+	            ObjectIdGetDatum(dag_run));
+	scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid != function)
+			continue;
+		if (form->tgenabled == TRIGGER_FIRES_ON_ORIGIN || form->tgenabled == TRIGGER_FIRES_ALWAYS)
+			state = ATTACH_PRESENT;
+		else if (state == ATTACH_MISSING)
+			state = ATTACH_DISABLED;
+	}
+	systable_endscan(scan);
+	table_close(pg_trigger, AccessShareLock);
+	return state;
+}
+
+/*
+ * The schema whose dag_run carries our trigger, or NULL.
+ */
+const char *
+airflow_attached_schema(void)
+{
+	ListCell *cell;
+
+	foreach (cell, airflow_schemas())
+	{
+		const char *schema = lfirst(cell);
+		Oid dag_run = get_relname_relid("dag_run", get_namespace_oid(schema, false));
+
+		if (airflow_attach_state(dag_run) != ATTACH_MISSING)
+			return schema;
+	}
+	return NULL;
+}
+
+static void
+raise_ambiguous_schema(List *schemas)
+{
+	StringInfoData names;
+	ListCell *cell;
+
+	initStringInfo(&names);
+	foreach (cell, schemas)
+		appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "",
+		                 (const char *) lfirst(cell));
+	ereport(ERROR,
+	        (errcode(ERRCODE_INVALID_SCHEMA_NAME), errmsg("several schemas have Airflow tables"),
+	         errdetail("They are %s.", names.data),
+	         errhint("Name one: SELECT airflow_pin.attach('<schema>'); or set "
+	                 "airflow_pin.airflow_schema.")));
+}
+
+/*
+ * Name of the schema with Airflow's tables: the setting, else the attached one, else the only one.
+ * Raises an error when there is none, or several.
+ */
+const char *
+airflow_schema(void)
+{
+	const char *attached;
+	List *schemas;
+
+	if (airflow_pin_airflow_schema != NULL && airflow_pin_airflow_schema[0] != '\0')
+		return pstrdup(airflow_pin_airflow_schema);
+	if ((attached = airflow_attached_schema()) != NULL)
+		return attached;
+
+	schemas = airflow_schemas();
+	if (schemas == NIL)
+		ereport(ERROR,
+		        (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("this database has no Airflow tables"),
+		         errdetail("No schema has both dag_run and alembic_version."),
+		         errhint("Connect to the metadata database, or set airflow_pin.airflow_schema.")));
+	if (list_length(schemas) > 1)
+		raise_ambiguous_schema(schemas);
+	return linitial(schemas);
+}
+
+/*
+ * Are these the tables of an Airflow that has DAG versions (3.0 or later)?
+ */
+bool
+airflow_has_versions(const char *schema)
+{
+	Oid namespace = get_namespace_oid(schema, true);
+	Oid dag_run = OidIsValid(namespace) ? get_relname_relid("dag_run", namespace) : InvalidOid;
+
+	return OidIsValid(dag_run) && OidIsValid(get_relname_relid("dag_version", namespace)) &&
+	       get_attnum(dag_run, "created_dag_version_id") != InvalidAttrNumber &&
+	       get_attnum(dag_run, "bundle_version") != InvalidAttrNumber;
+}
+
+static Oid
+airflow_relation(Oid namespace, const char *schema, const char *name)
+{
+	Oid relation = get_relname_relid(name, namespace);
+
+	if (!OidIsValid(relation))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+		                errmsg("Airflow table \"%s.%s\" does not exist", schema, name),
+		                errhint("Is an \"airflow db migrate\" or \"airflow db reset\" running?")));
+	return relation;
+}
+
+/*
+ * Fill in "tables" for a schema that holds an Airflow 3. Raises a plain error when it does not.
+ */
+void
+airflow_tables(AirflowTables *tables, const char *schema)
+{
+	Oid namespace = get_namespace_oid(schema, true);
+
+	if (!OidIsValid(namespace) || !OidIsValid(get_relname_relid("dag_run", namespace)))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+		                errmsg("schema \"%s\" has no Airflow tables", schema),
+		                errhint("Check airflow_pin.airflow_schema.")));
+	if (!airflow_has_versions(schema))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+		                errmsg("the Airflow tables in schema \"%s\" have no DAG versions", schema),
+		                errdetail("Pinning needs Airflow 3.0 or later: table dag_version and its "
+		                          "columns in dag_run."),
+		                errhint("Run \"airflow db migrate\" to Airflow 3 first.")));
+
+	tables->schema = pstrdup(schema);
+	tables->quoted_schema = pstrdup(quote_identifier(schema));
+	tables->dag = airflow_relation(namespace, schema, "dag");
+	tables->dag_run = airflow_relation(namespace, schema, "dag_run");
+	tables->dag_version = airflow_relation(namespace, schema, "dag_version");
+	tables->dag_code = airflow_relation(namespace, schema, "dag_code");
+	tables->serialized_dag = airflow_relation(namespace, schema, "serialized_dag");
+	tables->task_instance = airflow_relation(namespace, schema, "task_instance");
+}
+
+static AttrNumber
+column_number(TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
+			return attribute->attnum;
+	}
+	return InvalidAttrNumber;
+}
+
+/*
+ * The columns of the dag_run table that the trigger fires on. Cached until the table changes; the
+ * caller holds a lock on it, as every trigger does.
+ */
+const DagRunColumns *
+dag_run_columns(Relation dag_run)
+{
+	TupleDesc desc;
+
+	if (likely(columns_cache.relation == RelationGetRelid(dag_run)))
+		return &columns_cache;
+
+	desc = RelationGetDescr(dag_run);
+	columns_cache.dag_id = column_number(desc, "dag_id");
+	columns_cache.run_id = column_number(desc, "run_id");
+	columns_cache.run_type = column_number(desc, "run_type");
+	columns_cache.state = column_number(desc, "state");
+	columns_cache.conf = column_number(desc, "conf");
+	columns_cache.start_date = column_number(desc, "start_date");
+	columns_cache.end_date = column_number(desc, "end_date");
+	columns_cache.triggered_by = column_number(desc, "triggered_by");
+	columns_cache.creating_job_id = column_number(desc, "creating_job_id");
+	columns_cache.bundle_version = column_number(desc, "bundle_version");
+	columns_cache.created_dag_version_id = column_number(desc, "created_dag_version_id");
+	columns_cache.relation = RelationGetRelid(dag_run);
+	return &columns_cache;
+}
+
+/*
+ * Relcache invalidation: forget the columns of "relation" (of any, when it is InvalidOid).
+ */
+void
+dag_run_columns_forget(Oid relation)
+{
+	if (relation == InvalidOid || relation == columns_cache.relation)
+		columns_cache.relation = InvalidOid;
+}

@@ -1,0 +1,63 @@
+/*
+ * catalog.h
+ *		Where Airflow's tables are, and whether our trigger is on them.
+ */
+#ifndef AIRFLOW_CATALOG_H
+#define AIRFLOW_CATALOG_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "utils/rel.h"
+
+/* Airflow's tables in one schema. All set, or airflow_tables() has raised an error. */
+typedef struct AirflowTables
+{
+	char *schema;
+	char *quoted_schema;
+	Oid dag;
+	Oid dag_run;
+	Oid dag_version;
+	Oid dag_code;
+	Oid serialized_dag;
+	Oid task_instance;
+} AirflowTables;
+
+/* The columns of dag_run that the trigger reads or writes; 0 where the table has none. */
+typedef struct DagRunColumns
+{
+	Oid relation;
+	AttrNumber dag_id;
+	AttrNumber run_id;
+	AttrNumber run_type;
+	AttrNumber state;
+	AttrNumber conf;
+	AttrNumber start_date;
+	AttrNumber end_date;
+	AttrNumber triggered_by;
+	AttrNumber creating_job_id;
+	AttrNumber bundle_version;
+	AttrNumber created_dag_version_id;
+} DagRunColumns;
+
+/* What is known of our trigger on a dag_run table. */
+typedef enum AttachState
+{
+	ATTACH_MISSING,
+	ATTACH_DISABLED,
+	ATTACH_PRESENT
+} AttachState;
+
+#define ENFORCE_TRIGGER "airflow_pin_enforce"
+
+extern Oid pin_relation(const char *name);
+extern List *airflow_schemas(void);
+extern const char *airflow_attached_schema(void);
+extern const char *airflow_schema(void);
+extern void airflow_tables(AirflowTables *tables, const char *schema);
+extern bool airflow_has_versions(const char *schema);
+extern AttachState airflow_attach_state(Oid dag_run);
+extern const DagRunColumns *dag_run_columns(Relation dag_run);
+extern void dag_run_columns_forget(Oid relation);
+
+#endif

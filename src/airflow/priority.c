@@ -1,0 +1,168 @@
+/*
+ * priority.c
+ *		Priority weights of task instances under Airflow's built-in weight rules.
+ *
+ * airflow/task/priority_strategy.py: "absolute" is the task's own weight; "downstream" and
+ * "upstream" add the weights of all tasks that can be reached in that direction, each once.
+ */
+#include "priority.h"
+
+#include "miscadmin.h"
+#include "utils/jsonb.h"
+
+#include "airflow/serialized_dag.h"
+
+static int
+find_task(const TaskGraph *graph, const char *task_id)
+{
+	int low = 0;
+	int high = graph->count - 1;
+
+	while (low <= high)
+	{
+		int middle = low + (high - low) / 2;
+		int order = strcmp(task_id, graph->tasks[middle].task_id);
+
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			high = middle - 1;
+		else
+			low = middle + 1;
+	}
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+	                errmsg("task \"%s\" is downstream of another but not in the serialized DAG",
+	                       task_id)));
+}
+
+static JsonbContainer *
+downstream_ids(const SerializedTask *task)
+{
+	JsonbContainer *ids = json_child(task->layers.own, "downstream_task_ids");
+
+	if (ids == NULL)
+		ids = json_child(task->layers.own, "_downstream_task_ids");
+	return ids != NULL && JsonContainerIsArray(ids) ? ids : NULL;
+}
+
+static void
+read_downstream(TaskGraph *graph)
+{
+	int total = 0;
+	int next = 0;
+
+	for (int i = 0; i < graph->count; i++)
+	{
+		JsonbContainer *ids = downstream_ids(&graph->tasks[i]);
+
+		total += ids ? JsonContainerSize(ids) : 0;
+	}
+	graph->downstream.first = palloc((graph->count + 1) * sizeof(int));
+	graph->downstream.edges = palloc(Max(total, 1) * sizeof(int));
+
+	for (int i = 0; i < graph->count; i++)
+	{
+		JsonbContainer *ids = downstream_ids(&graph->tasks[i]);
+		uint32 size = ids ? JsonContainerSize(ids) : 0;
+
+		graph->downstream.first[i] = next;
+		for (uint32 j = 0; j < size; j++)
+		{
+			JsonbValue *id = getIthJsonbValueFromContainer(ids, j);
+			char *text = id->type == jbvString ? json_string(id) : NULL;
+
+			graph->downstream.edges[next++] = find_task(graph, text ? text : "");
+		}
+	}
+	graph->downstream.first[graph->count] = next;
+}
+
+/* The same edges the other way round, by counting sort. */
+static void
+reverse_edges(TaskGraph *graph)
+{
+	const TaskEdges *from = &graph->downstream;
+	TaskEdges *to = &graph->upstream;
+	int total = from->first[graph->count];
+	int *next = palloc(Max(graph->count, 1) * sizeof(int));
+
+	to->first = palloc0((graph->count + 1) * sizeof(int));
+	to->edges = palloc(Max(total, 1) * sizeof(int));
+	for (int i = 0; i < total; i++)
+		to->first[from->edges[i] + 1]++;
+	for (int i = 0; i < graph->count; i++)
+	{
+		to->first[i + 1] += to->first[i];
+		next[i] = to->first[i];
+	}
+	for (int i = 0; i < graph->count; i++)
+		for (int j = from->first[i]; j < from->first[i + 1]; j++)
+			to->edges[next[from->edges[j]]++] = i;
+	pfree(next);
+}
+
+/*
+ * Prepare the graph of "tasks", which are sorted by task_id.
+ */
+void
+task_graph_build(TaskGraph *graph, const SerializedTask *tasks, int count)
+{
+	graph->count = count;
+	graph->tasks = tasks;
+	read_downstream(graph);
+	reverse_edges(graph);
+	graph->seen = palloc0(Max(count, 1) * sizeof(int));
+	graph->stack = palloc(Max(count, 1) * sizeof(int));
+	graph->round = 0;
+}
+
+/* Sum of the weights of everything reachable from "start", without itself. */
+static int64
+reachable_weight(TaskGraph *graph, const TaskEdges *edges, int start)
+{
+	int depth = 0;
+	int64 sum = 0;
+
+	graph->round++;
+	graph->seen[start] = graph->round;
+	graph->stack[depth++] = start;
+	while (depth > 0)
+	{
+		int task = graph->stack[--depth];
+
+		for (int i = edges->first[task]; i < edges->first[task + 1]; i++)
+		{
+			int next = edges->edges[i];
+
+			if (graph->seen[next] == graph->round)
+				continue;
+			graph->seen[next] = graph->round;
+			graph->stack[depth++] = next;
+			sum += graph->tasks[next].priority_weight;
+		}
+	}
+	CHECK_FOR_INTERRUPTS();
+	return sum;
+}
+
+/*
+ * The weight of a task's instances. Raises an error where Airflow's own insert would fail, out of
+ * the column's range. Not for WEIGHT_CUSTOM.
+ */
+int32
+priority_weight(TaskGraph *graph, int task)
+{
+	const SerializedTask *self = &graph->tasks[task];
+	int64 weight = self->priority_weight;
+
+	Assert(self->weight_rule != WEIGHT_CUSTOM);
+	if (self->weight_rule == WEIGHT_DOWNSTREAM)
+		weight += reachable_weight(graph, &graph->downstream, task);
+	else if (self->weight_rule == WEIGHT_UPSTREAM)
+		weight += reachable_weight(graph, &graph->upstream, task);
+
+	if (weight < PG_INT32_MIN || weight > PG_INT32_MAX)
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+		                errmsg("priority weight of task \"%s\" is out of range", self->task_id)));
+	return (int32) weight;
+}

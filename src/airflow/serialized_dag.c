@@ -1,0 +1,211 @@
+/*
+ * serialized_dag.c
+ *		A DAG version's content out of Airflow's serialized_dag.
+ *
+ * Airflow stores a DAG as JSON in serialized_dag.data (jsonb from 3.2 on, json before), or as
+ * zlib-compressed JSON in data_compressed when [core] compress_serialized_dags is on
+ * (airflow/models/serialized_dag.py). All three become a Jsonb here.
+ */
+#include "serialized_dag.h"
+
+#include <zlib.h>
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "util/owner_scope.h"
+#include "util/query.h"
+
+/* A jsonb cannot be larger than this anyway; it also bounds what a zlib bomb can take. */
+#define MAX_JSON_BYTES (256 * 1024 * 1024 - 1)
+
+static Jsonb *
+jsonb_from_cstring(char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+/* zlib's memory is ours, so that an error or a cancel in between leaks nothing. */
+static voidpf
+inflate_alloc(voidpf opaque pg_attribute_unused(), uInt items, uInt size)
+{
+	return palloc_extended((Size) items * size, MCXT_ALLOC_NO_OOM);
+}
+
+static void
+inflate_free(voidpf opaque pg_attribute_unused(), voidpf address)
+{
+	pfree(address);
+}
+
+static void
+check_inflate(z_stream *stream, int result)
+{
+	if (result != Z_OK)
+		ereport(ERROR,
+		        (errcode(ERRCODE_DATA_CORRUPTED), errmsg("could not decompress a serialized DAG"),
+		         errdetail("zlib reports: %s.", stream->msg ? stream->msg : zError(result))));
+}
+
+/*
+ * Inflate zlib data into a NUL-terminated string of at most MAX_JSON_BYTES.
+ */
+static char *
+inflate_text(const char *compressed, size_t length)
+{
+	z_stream stream = {.zalloc = inflate_alloc, .zfree = inflate_free};
+	size_t size = Min(Max(length * 4, 8192), MAX_JSON_BYTES);
+	char *text = palloc(size + 1);
+	int result;
+
+	stream.next_in = (Bytef *) compressed;
+	stream.avail_in = length;
+	check_inflate(&stream, inflateInit(&stream));
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		stream.next_out = (Bytef *) text + stream.total_out;
+		stream.avail_out = size - stream.total_out;
+		result = inflate(&stream, Z_NO_FLUSH);
+		if (result == Z_STREAM_END)
+			break;
+		check_inflate(&stream, result);
+		if (stream.avail_out > 0)
+			check_inflate(&stream, Z_BUF_ERROR); /* the input ends too early */
+		if (size >= MAX_JSON_BYTES)
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			                errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES)));
+		size = Min(size * 2, MAX_JSON_BYTES);
+		text = repalloc(text, size + 1);
+	}
+	text[stream.total_out] = '\0';
+	length = stream.total_out;
+	inflateEnd(&stream);
+	return pg_any_to_server(text, length, PG_UTF8);
+}
+
+/*
+ * The Jsonb behind one row of serialized_dag. Raises an error for a row without content, for
+ * data that does not decompress and for JSON that does not parse.
+ */
+Jsonb *
+serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
+                      bool compressed_isnull)
+{
+	if (!data_isnull && data_type == JSONBOID)
+		return DatumGetJsonbP(data);
+	if (!data_isnull)
+		return jsonb_from_cstring(TextDatumGetCString(data));
+	if (!compressed_isnull)
+	{
+		bytea *bytes = DatumGetByteaPP(compressed);
+
+		return jsonb_from_cstring(inflate_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
+	}
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a serialized DAG has no content"),
+	                errdetail("Both data and data_compressed are NULL.")));
+}
+
+/*
+ * Content and hash of a DAG version, in the caller's memory context, read as the owner of
+ * serialized_dag; NULL when there is none. Call it connected to SPI.
+ */
+Jsonb *
+serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, char **dag_hash)
+{
+	static KeptPlan plan;
+	MemoryContext context = CurrentMemoryContext;
+	QueryArgs args = {0};
+	OwnerScope scope;
+	Datum data;
+	Datum compressed;
+	bool data_isnull;
+	bool compressed_isnull;
+
+	arg_uuid(&args, version);
+	owner_scope_enter(&scope, tables->serialized_dag);
+	query_run_kept(&plan,
+	               psprintf("SELECT data, data_compressed, dag_hash FROM %s.serialized_dag"
+	                        " WHERE dag_version_id = $1",
+	                        tables->quoted_schema),
+	               &args, 1);
+	owner_scope_leave(&scope);
+	if (SPI_processed == 0)
+		return NULL;
+
+	data = row_copy(0, 1, context, &data_isnull);
+	compressed = row_copy(0, 2, context, &compressed_isnull);
+	if (dag_hash != NULL)
+		*dag_hash = MemoryContextStrdup(context, row_text(0, 3));
+	return serialized_dag_decode(data, data_isnull, SPI_gettypeid(SPI_tuptable->tupdesc, 1),
+	                             compressed, compressed_isnull);
+}
+
+/*
+ * The "dag" object of a serialized DAG whose serializer version is known. Raises an error for
+ * any other, so that a format of the future is refused and never guessed.
+ */
+JsonbContainer *
+serialized_dag_body(Jsonb *data)
+{
+	JsonbValue *version = json_member(&data->root, "__version");
+	JsonbContainer *body = json_child(&data->root, "dag");
+	char *text = version ? json_string(version) : NULL;
+	int number = text ? atoi(text) : 0;
+
+	if (number < SERIALIZER_VERSION_MIN || number > SERIALIZER_VERSION_MAX)
+		ereport(ERROR,
+		        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		         errmsg("serialized DAG has serializer version %s, which is not supported",
+		                text ? text : "NULL"),
+		         errdetail("Supported are versions %d to %d.", SERIALIZER_VERSION_MIN,
+		                   SERIALIZER_VERSION_MAX),
+		         errhint("Upgrade airflow_pin to a release that knows this Airflow version.")));
+	if (body == NULL || !JsonContainerIsObject(body))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("serialized DAG has no \"dag\"")));
+	return body;
+}
+
+/* Member of an object, or NULL when there is none or "object" is not an object. */
+JsonbValue *
+json_member(JsonbContainer *object, const char *key)
+{
+	if (object == NULL || !JsonContainerIsObject(object))
+		return NULL;
+	return getKeyJsonValueFromContainer(object, key, strlen(key), NULL);
+}
+
+/* Member that is itself an object or array, or NULL. */
+JsonbContainer *
+json_child(JsonbContainer *object, const char *key)
+{
+	JsonbValue *value = json_member(object, key);
+
+	return value != NULL && value->type == jbvBinary ? value->val.binary.data : NULL;
+}
+
+/* Text of a string or number; NULL for everything else. */
+char *
+json_string(const JsonbValue *value)
+{
+	if (value->type == jbvString)
+		return pnstrdup(value->val.string.val, value->val.string.len);
+	if (value->type == jbvNumeric)
+		return DatumGetCString(
+		    DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	return NULL;
+}
+
+bool
+json_string_is(const JsonbValue *value, const char *expected)
+{
+	return value != NULL && value->type == jbvString &&
+	       value->val.string.len == (int) strlen(expected) &&
+	       memcmp(value->val.string.val, expected, value->val.string.len) == 0;
+}

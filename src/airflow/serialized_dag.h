@@ -1,0 +1,30 @@
+/*
+ * serialized_dag.h
+ *		A DAG version's content out of Airflow's serialized_dag.
+ */
+#ifndef SERIALIZED_DAG_H
+#define SERIALIZED_DAG_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+#include "airflow/catalog.h"
+
+/* Serializer versions whose rules task_plan.c knows (Airflow 3.0 to 3.3 write 2 and 3). */
+#define SERIALIZER_VERSION_MIN 1
+#define SERIALIZER_VERSION_MAX 3
+
+extern Jsonb *serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
+                                    bool compressed_isnull);
+extern Jsonb *serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version,
+                                  char **dag_hash);
+extern JsonbContainer *serialized_dag_body(Jsonb *data);
+
+extern JsonbValue *json_member(JsonbContainer *object, const char *key);
+extern JsonbContainer *json_child(JsonbContainer *object, const char *key);
+extern char *json_string(const JsonbValue *value);
+extern bool json_string_is(const JsonbValue *value, const char *expected);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * task_plan.c
+ *		The task instances that Airflow creates for a run of a serialized DAG.
+ *
+ * DagRun.verify_integrity (airflow/models/dagrun.py) says which tasks get task instances,
+ * TaskInstance.insert_mapping (airflow/models/taskinstance.py) what is in them.
+ */
+#include "task_plan.h"
+
+#include "airflow/expansion.h"
+#include "airflow/pickle.h"
+#include "airflow/priority.h"
+#include "airflow/serialized_dag.h"
+#include "airflow/task.h"
+
+typedef struct TaskList
+{
+	int count;
+	SerializedTask *tasks;
+} TaskList;
+
+static int
+compare_serialized_tasks(const void *a, const void *b)
+{
+	return strcmp(((const SerializedTask *) a)->task_id, ((const SerializedTask *) b)->task_id);
+}
+
+/* data->'dag'->'tasks' holds {"__type": "operator", "__var": {...}} for each task. */
+static void
+read_tasks(TaskList *list, JsonbContainer *body, JsonbContainer *client_defaults)
+{
+	JsonbContainer *tasks = json_child(body, "tasks");
+	uint32 size;
+
+	if (tasks == NULL || !JsonContainerIsArray(tasks))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+		                errmsg("the serialized DAG has no list of tasks")));
+	size = JsonContainerSize(tasks);
+	list->count = 0;
+	list->tasks = palloc0(Max(size, 1) * sizeof(SerializedTask));
+	for (uint32 i = 0; i < size; i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(tasks, i);
+		JsonbContainer *wrapper = element->type == jbvBinary ? element->val.binary.data : NULL;
+		JsonbContainer *own = json_child(wrapper, "__var");
+
+		if (own == NULL || !json_string_is(json_member(wrapper, "__type"), "operator"))
+			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+			                errmsg("a task of the serialized DAG is malformed")));
+		task_read(&list->tasks[list->count++], own, client_defaults);
+	}
+	qsort(list->tasks, list->count, sizeof(SerializedTask), compare_serialized_tasks);
+	for (int i = 1; i < list->count; i++)
+		if (compare_serialized_tasks(&list->tasks[i - 1], &list->tasks[i]) == 0)
+			ereport(ERROR,
+			        (errcode(ERRCODE_DATA_CORRUPTED),
+			         errmsg("task \"%s\" is twice in the serialized DAG", list->tasks[i].task_id)));
+}
+
+/* GroupMember: note the task's group. */
+static void
+set_group(const char *task_id, int group, void *arg)
+{
+	TaskList *list = arg;
+	SerializedTask key = {.task_id = (char *) task_id};
+	SerializedTask *task =
+	    bsearch(&key, list->tasks, list->count, sizeof(SerializedTask), compare_serialized_tasks);
+
+	if (task != NULL)
+		task->group = group;
+}
+
+/* A task's own date, or else the DAG's: OperatorSerialization.set_task_dag_references. */
+static bool
+effective_date(const SerializedTask *task, JsonbContainer *body, const char *name,
+               TimestampTz *date)
+{
+	return json_timestamp(json_member(task->layers.own, name), date) ||
+	       json_timestamp(json_member(body, name), date);
+}
+
+/* task_filter in DagRun.verify_integrity. */
+static bool
+runs_at(const SerializedTask *task, JsonbContainer *body, const RunFacts *run)
+{
+	TimestampTz date;
+
+	if (run->is_backfill || !run->has_logical_date)
+		return true;
+	if (effective_date(task, body, "start_date", &date) && date > run->logical_date)
+		return false;
+	return !effective_date(task, body, "end_date", &date) || run->logical_date <= date;
+}
+
+/*
+ * The names: definitions/baseoperator.py and definitions/mappedoperator.py.
+ */
+static void
+plan_names(PlannedTask *planned, const SerializedTask *task)
+{
+	const TaskLayers *layers = &task->layers;
+	JsonbValue *display_name;
+
+	planned->operator= task_text(layers, "task_type", "BaseOperator");
+	planned->custom_operator_name = task_text(layers, "_operator_name", NULL);
+	if (planned->custom_operator_name == NULL ||
+	    (!layers->is_mapped && planned->custom_operator_name[0] == '\0'))
+		planned->custom_operator_name = planned->operator;
+
+	if (layers->is_mapped)
+		display_name = json_member(layers->partial_kwargs, "task_display_name");
+	else if ((display_name = json_member(layers->own, "task_display_name")) == NULL)
+		display_name = json_member(layers->own, "_task_display_name");
+	planned->task_display_name =
+	    display_name && display_name->type == jbvString && display_name->val.string.len > 0
+	        ? json_string(display_name)
+	        : task->task_id;
+}
+
+static void
+plan_task(PlannedTask *planned, TaskGraph *graph, int index, const TaskGroups *groups)
+{
+	const SerializedTask *task = &graph->tasks[index];
+	const TaskLayers *layers = &task->layers;
+
+	planned->task_id = task->task_id;
+	planned->instances = task_instances(task, groups);
+	plan_names(planned, task);
+	planned->queue = task_text(layers, "queue", "default");
+	planned->pool = task_text(layers, "pool", "default_pool");
+	planned->executor = task_text(layers, "executor", NULL);
+	planned->pool_slots = task_int(layers, "pool_slots", 1);
+	planned->max_tries = task_int(layers, "retries", 0);
+	planned->executor_config = pickle_executor_config(task_field(layers, "executor_config"),
+	                                                  &planned->unknown_executor_config);
+	if (task->weight_rule == WEIGHT_CUSTOM)
+		planned->unknown_weight_rule = task->weight_rule_name;
+	else
+		planned->priority_weight = priority_weight(graph, index);
+}
+
+/*
+ * Compute the plan, in the current memory context. Raises an error, with the reason in its
+ * message, for a serialized DAG that Airflow could not create a run of, or whose format is not
+ * known here.
+ */
+TaskPlan *
+task_plan_build(Jsonb *data, const RunFacts *run)
+{
+	JsonbContainer *body = serialized_dag_body(data);
+	JsonbContainer *client_defaults =
+	    json_child(json_child(&data->root, "client_defaults"), "tasks");
+	TaskPlan *plan = palloc0(sizeof(TaskPlan));
+	TaskList list;
+	TaskGroups groups;
+	TaskGraph graph;
+
+	read_tasks(&list, body, client_defaults);
+	task_groups_read(&groups, json_child(body, "task_group"), set_group, &list);
+	task_graph_build(&graph, list.tasks, list.count);
+
+	plan->tasks = palloc0(Max(list.count, 1) * sizeof(PlannedTask));
+	for (int i = 0; i < list.count; i++)
+		if (runs_at(&list.tasks[i], body, run))
+			plan_task(&plan->tasks[plan->count++], &graph, i, &groups);
+	return plan;
+}
+
+static int
+compare_planned_tasks(const void *a, const void *b)
+{
+	return strcmp(((const PlannedTask *) a)->task_id, ((const PlannedTask *) b)->task_id);
+}
+
+/* The task of that name, or NULL. */
+PlannedTask *
+task_plan_find(const TaskPlan *plan, const char *task_id)
+{
+	PlannedTask key = {.task_id = (char *) task_id};
+
+	return bsearch(&key, plan->tasks, plan->count, sizeof(PlannedTask), compare_planned_tasks);
+}

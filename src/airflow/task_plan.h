@@ -1,0 +1,57 @@
+/*
+ * task_plan.h
+ *		The task instances that Airflow creates for a run of a serialized DAG.
+ */
+#ifndef TASK_PLAN_H
+#define TASK_PLAN_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+/* A task's rows are not expanded: one task instance with map_index -1. */
+#define NOT_EXPANDED (-1)
+
+/* What the task instances of a run depend on besides the DAG. */
+typedef struct RunFacts
+{
+	bool is_backfill;
+	bool has_logical_date;
+	TimestampTz logical_date;
+} RunFacts;
+
+/*
+ * A task of the plan, and the columns of its task instances. Pointers are NULL for SQL NULL.
+ */
+typedef struct PlannedTask
+{
+	char *task_id;
+	int32 instances; /* NOT_EXPANDED, or rows 0 .. instances - 1 */
+	char *task_display_name;
+	char *operator;
+	char *custom_operator_name;
+	char *queue;
+	char *pool;
+	char *executor;
+	bytea *executor_config;
+	int32 pool_slots;
+	int32 max_tries;
+	int32 priority_weight;
+
+	/* Set where the value cannot be computed here: what it would take. */
+	char *unknown_weight_rule;
+	const char *unknown_executor_config;
+} PlannedTask;
+
+/* The tasks that get task instances, sorted by task_id. */
+typedef struct TaskPlan
+{
+	int count;
+	PlannedTask *tasks;
+} TaskPlan;
+
+extern TaskPlan *task_plan_build(Jsonb *data, const RunFacts *run);
+extern PlannedTask *task_plan_find(const TaskPlan *plan, const char *task_id);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * airflow_pin.h
+ *		Settings and names shared by the whole extension.
+ */
+#ifndef AIRFLOW_PIN_H
+#define AIRFLOW_PIN_H
+
+#include "postgres.h"
+
+#define PIN_SCHEMA "airflow_pin"
+#define PIN_CHANNEL "airflow_pin"
+
+/* What happens to runs of DAGs that no pin names: airflow_pin.unpinned_dags. */
+typedef enum UnpinnedDags
+{
+	UNPINNED_ALLOW,
+	UNPINNED_REJECT
+} UnpinnedDags;
+
+extern bool airflow_pin_enabled;
+extern char *airflow_pin_airflow_schema;
+extern int airflow_pin_unpinned_dags;
+extern bool airflow_pin_log_decisions;
+
+#endif

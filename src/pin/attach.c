@@ -1,0 +1,175 @@
+/*
+ * attach.c
+ *		attach() and detach(): the trigger on Airflow's dag_run.
+ *
+ * The trigger has no column list and no WHEN clause, which would make a later migration fail, and
+ * is marked as depending on the extension: DROP EXTENSION takes it along without CASCADE.
+ */
+#include "airflow_pin.h"
+
+#include "catalog/namespace.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "airflow/catalog.h"
+#include "util/guarded.h"
+#include "util/query.h"
+
+#define DETACH_LOCK_TIMEOUT 2000
+
+/* DDL that must not wait long for its lock. */
+typedef struct TableDdl
+{
+	Oid relation;
+	const char *sql[3];
+	int lock_timeout; /* milliseconds */
+} TableDdl;
+
+PG_FUNCTION_INFO_V1(pin_attach);
+PG_FUNCTION_INFO_V1(pin_detach);
+
+/* GuardedCall: run the statements, as the caller and with its rights. */
+static void
+run_ddl(void *arg)
+{
+	const TableDdl *ddl = arg;
+	int guc_level = NewGUCNestLevel();
+
+	(void) set_config_option("lock_timeout", psprintf("%d", ddl->lock_timeout), PGC_USERSET,
+	                         PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	SPI_connect();
+	for (int i = 0; i < (int) lengthof(ddl->sql) && ddl->sql[i] != NULL; i++)
+		query_run(ddl->sql[i], NULL, false, 0);
+	SPI_finish();
+	AtEOXact_GUC(true, guc_level);
+}
+
+/* Who holds a lock on the table that DDL has to wait for. */
+static char *
+lock_holders(Oid relation)
+{
+	QueryArgs args = {0};
+	MemoryContext context = CurrentMemoryContext;
+	char *pids;
+
+	SPI_connect();
+	arg_datum(&args, OIDOID, ObjectIdGetDatum(relation));
+	query_run("SELECT pg_catalog.string_agg(DISTINCT pid::pg_catalog.text, ', ')"
+	          " FROM pg_catalog.pg_locks WHERE relation OPERATOR(pg_catalog.=) $1 AND granted"
+	          " AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()",
+	          &args, false, 1);
+	pids = row_text(0, 1);
+	pids = MemoryContextStrdup(context, pids ? pids : "unknown");
+	SPI_finish();
+	return pids;
+}
+
+static void
+run_ddl_or_give_up(TableDdl *ddl)
+{
+	ErrorData *error = guarded_call(run_ddl, ddl);
+
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
+	ereport(ERROR,
+	        (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+	         errmsg("could not lock table \"%s\" within %d ms", get_rel_name(ddl->relation),
+	                ddl->lock_timeout),
+	         errdetail("Sessions that hold a lock on it: %s.", lock_holders(ddl->relation)),
+	         errhint("Wait until they are done and try again, or raise lock_timeout. Nothing was "
+	                 "changed.")));
+}
+
+static int
+interval_milliseconds(const Interval *interval)
+{
+	double milliseconds =
+	    interval->time / 1000.0 +
+	    (interval->day + interval->month * (double) DAYS_PER_MONTH) * SECS_PER_DAY * 1000.0;
+
+	if (milliseconds < 1 || milliseconds > PG_INT32_MAX)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("lock_timeout must be between 1 ms and 24 days"),
+		                errhint("The default is 2 seconds.")));
+	return (int) milliseconds;
+}
+
+static char *
+qualified_dag_run(const char *schema)
+{
+	return quote_qualified_identifier(schema, "dag_run");
+}
+
+static void
+refuse_second_schema(const char *schema)
+{
+	const char *attached = airflow_attached_schema();
+
+	if (attached != NULL && strcmp(attached, schema) != 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		                errmsg("airflow_pin is attached to schema \"%s\"", attached),
+		                errdetail("Pins are of one Airflow in each database."),
+		                errhint("Run: SELECT airflow_pin.detach();")));
+}
+
+/*
+ * attach(airflow_schema name, lock_timeout interval)
+ */
+Datum
+pin_attach(PG_FUNCTION_ARGS)
+{
+	const char *schema = PG_ARGISNULL(0) ? airflow_schema() : NameStr(*PG_GETARG_NAME(0));
+	TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT};
+	AirflowTables tables;
+	char *dag_run;
+
+	airflow_tables(&tables, schema);
+	refuse_second_schema(schema);
+	if (!PG_ARGISNULL(1))
+		ddl.lock_timeout = interval_milliseconds(PG_GETARG_INTERVAL_P(1));
+	ddl.relation = tables.dag_run;
+	dag_run = qualified_dag_run(schema);
+
+	switch (airflow_attach_state(tables.dag_run))
+	{
+		case ATTACH_PRESENT:
+			PG_RETURN_VOID();
+		case ATTACH_DISABLED:
+			ddl.sql[0] = psprintf("ALTER TABLE %s ENABLE TRIGGER %s", dag_run, ENFORCE_TRIGGER);
+			break;
+		case ATTACH_MISSING:
+			ddl.sql[0] = psprintf("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
+			                      " EXECUTE FUNCTION airflow_pin.enforce_run()",
+			                      ENFORCE_TRIGGER, dag_run);
+			ddl.sql[1] = psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin",
+			                      ENFORCE_TRIGGER, dag_run);
+			break;
+	}
+	run_ddl_or_give_up(&ddl);
+	PG_RETURN_VOID();
+}
+
+/*
+ * detach()
+ */
+Datum
+pin_detach(PG_FUNCTION_ARGS)
+{
+	const char *schema;
+
+	while ((schema = airflow_attached_schema()) != NULL)
+	{
+		TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT};
+
+		ddl.relation = get_relname_relid("dag_run", get_namespace_oid(schema, false));
+		ddl.sql[0] = psprintf("DROP TRIGGER %s ON %s", ENFORCE_TRIGGER, qualified_dag_run(schema));
+		run_ddl_or_give_up(&ddl);
+	}
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,162 @@
+/*
+ * cache.c
+ *		dag_id to pins, in each backend.
+ *
+ * The cache holds only DAGs that this backend has inserted runs of, pinned or not, and no more
+ * than CACHE_LIMIT bytes: when it is full it starts anew.
+ *
+ * Any change of pinned_version sends a relcache invalidation of it (pin_cache_announce, from a
+ * statement trigger on that table): at commit to all backends, at once to this one, and again to
+ * this one when the change is rolled back. Receiving one only moves "generation" on; an entry of
+ * an older generation is read again when its DAG's next run comes. So the next insert after the
+ * commit of a pin obeys it, and a change of one pin costs other DAGs one index lookup each.
+ */
+#include "cache.h"
+
+#include "common/hashfn.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+
+#include "airflow/catalog.h"
+
+#define CACHE_LIMIT (12 * 1024 * 1024)
+
+typedef struct CacheKey
+{
+	const char *dag_id;
+	uint32 length;
+} CacheKey;
+
+typedef struct CacheEntry
+{
+	CacheKey key;
+	PinList *pins; /* NULL: not pinned */
+	uint64 generation;
+	uint32 hash;
+	char status;
+} CacheEntry;
+
+#define SH_PREFIX pincache
+#define SH_ELEMENT_TYPE CacheEntry
+#define SH_KEY_TYPE CacheKey
+#define SH_KEY key
+#define SH_HASH_KEY(table, k) hash_bytes((const unsigned char *) (k).dag_id, (k).length)
+#define SH_EQUAL(table, a, b)                                                                      \
+	((a).length == (b).length && memcmp((a).dag_id, (b).dag_id, (a).length) == 0)
+#define SH_STORE_HASH
+#define SH_GET_HASH(table, entry) (entry)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static MemoryContext cache_context;
+static pincache_hash *cache;
+static uint64 generation;
+static Oid pinned_version_relation;
+
+/* Relcache invalidation; InvalidOid stands for every relation. Must not touch the cache itself. */
+static void
+on_relcache_invalidation(Datum arg pg_attribute_unused(), Oid relation)
+{
+	if (relation == InvalidOid || relation == pinned_version_relation)
+		generation++;
+	dag_run_columns_forget(relation);
+}
+
+/*
+ * Register the callback, once for each backend and before anything is cached.
+ */
+void
+pin_cache_init(void)
+{
+	CacheRegisterRelcacheCallback(on_relcache_invalidation, (Datum) 0);
+}
+
+/*
+ * Look the DAG up. False: not known, or no longer; call pin_cache_fill(). Takes no lock and no
+ * snapshot. *pins is NULL for a DAG without pins, and valid until the next call of this file.
+ *
+ * Pending invalidations are received first, because an insert by a session that already holds its
+ * lock on dag_run does not receive any on its own.
+ */
+bool
+pin_cache_get(const char *dag_id, size_t length, const PinList **pins)
+{
+	CacheKey key = {.dag_id = dag_id, .length = length};
+	CacheEntry *entry;
+
+	AcceptInvalidationMessages();
+	if (unlikely(cache == NULL))
+		return false;
+	entry = pincache_lookup(cache, key);
+	if (entry == NULL || entry->generation != generation)
+		return false;
+	*pins = entry->pins;
+	return true;
+}
+
+static void
+start_anew(void)
+{
+	cache = NULL;
+	if (cache_context == NULL)
+		cache_context =
+		    AllocSetContextCreate(CacheMemoryContext, "airflow_pin pins", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(cache_context);
+	cache = pincache_create(cache_context, 128, NULL);
+}
+
+static void
+store(const char *dag_id, size_t length, const PinList *pins, uint64 read_at)
+{
+	CacheKey key = {.dag_id = dag_id, .length = length};
+	CacheEntry *entry;
+	PinList *copy;
+
+	if (cache == NULL || MemoryContextMemAllocated(cache_context, true) > CACHE_LIMIT)
+		start_anew();
+
+	copy = pins_copy(pins, cache_context);
+	entry = pincache_lookup(cache, key);
+	if (entry == NULL)
+	{
+		char *name = MemoryContextAlloc(cache_context, Max(length, 1));
+		bool found;
+
+		memcpy(name, dag_id, length);
+		key.dag_id = name;
+		entry = pincache_insert(cache, key, &found);
+	}
+	else if (entry->pins != NULL)
+		pfree(entry->pins);
+	entry->pins = copy;
+	entry->generation = read_at;
+}
+
+/*
+ * Read the DAG's pins from the table into the cache and return them, or NULL when it has none.
+ * Needs a transaction; takes AccessShareLock on pinned_version and a snapshot of its own. Raises
+ * what reading a table can raise.
+ */
+const PinList *
+pin_cache_fill(const char *dag_id, size_t length)
+{
+	const PinList *pins;
+	uint64 read_at;
+
+	pinned_version_relation = pin_relation("pinned_version");
+	read_at = generation;
+	pins = pins_read(dag_id, length);
+	store(dag_id, length, pins, read_at);
+	return pins;
+}
+
+/*
+ * Tell every backend that pins have changed, once this transaction commits.
+ */
+void
+pin_cache_announce(Relation pinned_version)
+{
+	CacheInvalidateRelcache(pinned_version);
+}

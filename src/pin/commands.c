@@ -1,0 +1,476 @@
+/*
+ * commands.c
+ *		pin(), unpin(), rollback() and prune_decisions().
+ */
+#include "airflow_pin.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "airflow/catalog.h"
+#include "airflow/serialized_dag.h"
+#include "airflow/task_plan.h"
+#include "airflow/version.h"
+#include "pin/commands.h"
+#include "pin/pin.h"
+#include "pin/pin_store.h"
+#include "pin/task_instances.h"
+#include "util/guarded.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+
+PG_FUNCTION_INFO_V1(pin_pin);
+PG_FUNCTION_INFO_V1(pin_unpin);
+PG_FUNCTION_INFO_V1(pin_rollback);
+PG_FUNCTION_INFO_V1(pin_prune_decisions);
+
+/*
+ * Airflow's tables, for a command that changes what is in force. A pin that would not be in force
+ * is refused.
+ */
+static void
+require_attached(AirflowTables *tables)
+{
+	airflow_tables(tables, airflow_schema());
+	if (airflow_attach_state(tables->dag_run) != ATTACH_PRESENT)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		                errmsg("airflow_pin is not attached, so that no pin would be in force"),
+		                errdetail("Table \"%s.dag_run\" has no enabled trigger of airflow_pin.",
+		                          tables->schema),
+		                errhint("Run: SELECT airflow_pin.attach();")));
+	if (!airflow_pin_enabled)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		                errmsg("airflow_pin.enabled is off, so that no pin would be in force"),
+		                errhint("Set airflow_pin.enabled to on.")));
+}
+
+/* Raise the error for a DAG that dag does not have. */
+void
+raise_no_such_dag(const AirflowTables *tables, const char *dag_id)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("DAG \"%s\" does not exist", dag_id),
+	                errdetail("Table \"%s.dag\" has no row for it.", tables->schema),
+	                errhint("Check the spelling, and that the DAG has been parsed.")));
+}
+
+/* The latest version of a DAG; raises an error when there is none. */
+void
+require_latest(const AirflowTables *tables, const char *dag_id, DagVersion *latest)
+{
+	DagSource source;
+
+	if (!dag_source(tables, dag_id, &source))
+		raise_no_such_dag(tables, dag_id);
+	if (!version_latest(tables, dag_id, latest))
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("DAG \"%s\" has no version", dag_id),
+		                errdetail("Table \"%s.dag_version\" has no row for it.", tables->schema),
+		                errhint("Wait until the DAG processor has parsed it.")));
+}
+
+/* The version of that number; raises an error that tells which exist. */
+void
+require_version(const AirflowTables *tables, const char *dag_id, int32 number, DagVersion *version)
+{
+	if (!version_by_number(tables, dag_id, number, version))
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+		                errmsg("DAG \"%s\" has no version %d", dag_id, number),
+		                errdetail("Existing versions: %s.", version_numbers(tables, dag_id)),
+		                errhint("Pin one of these, or leave the number out for the latest.")));
+}
+
+static void
+check_commit(const AirflowTables *tables, const PinSpec *spec)
+{
+	if (!version_had_commit(tables, spec->dag_id, spec->version, spec->commit))
+		ereport(ERROR,
+		        (errcode(ERRCODE_NO_DATA),
+		         errmsg("DAG \"%s\" never had commit \"%s\" under version %d", spec->dag_id,
+		                spec->commit, spec->version->number),
+		         errdetail("Neither a run of that version nor the version itself has it."),
+		         errhint("See column bundle_version of \"%s.dag_run\", or leave bundle_version "
+		                 "out.",
+		                 tables->schema)));
+}
+
+/* What checking that a version can be computed takes, for guarded_call(). */
+typedef struct PlanCheck
+{
+	const AirflowTables *tables;
+	const PinSpec *spec;
+	bool fill_unknown;
+} PlanCheck;
+
+static void
+plan_version(void *arg)
+{
+	PlanCheck *check = arg;
+	RunFacts any_run = {0};
+	Jsonb *data = serialized_dag_load(check->tables, &check->spec->version->id, NULL);
+	TaskPlan *plan;
+
+	if (data == NULL)
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+		                errmsg("the version has no serialized DAG any more")));
+	plan = task_plan_build(data, &any_run);
+	if (check->fill_unknown)
+	{
+		OwnerScope scope;
+
+		owner_scope_enter(&scope, check->tables->task_instance);
+		task_instances_fill_unknown(check->tables, check->spec->dag_id, &check->spec->version->id,
+		                            plan);
+		owner_scope_leave(&scope);
+	}
+}
+
+/*
+ * Can rewritten runs of this version be right? Refuse the pin when they never can; warn when they
+ * will only after Airflow itself has created a run of it.
+ */
+static void
+check_plan(const AirflowTables *tables, const PinSpec *spec)
+{
+	PlanCheck check = {.tables = tables, .spec = spec};
+	ErrorData *error;
+
+	if ((error = guarded_call(plan_version, &check)) != NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		                errmsg("version %d of DAG \"%s\" cannot be pinned with on_mismatch "
+		                       "\"rewrite\"",
+		                       spec->version->number, spec->dag_id),
+		                errdetail("Its task instances cannot be computed: %s.", error->message),
+		                errhint("Pin with on_mismatch => 'reject', or pin another version.")));
+	check.fill_unknown = true;
+	if ((error = guarded_call(plan_version, &check)) != NULL)
+		ereport(WARNING,
+		        (errmsg("runs of DAG \"%s\" will fail until Airflow itself has created one of "
+		                "version %d",
+		                spec->dag_id, spec->version->number),
+		         errdetail("%s. %s", error->message, error->detail ? error->detail : "")));
+}
+
+static void
+check_rewrite(const AirflowTables *tables, const PinSpec *spec)
+{
+	if (strcmp(spec->on_mismatch, "rewrite") != 0)
+		return;
+	if (spec->commit == NULL)
+		ereport(
+		    ERROR,
+		    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		     errmsg("DAG \"%s\" cannot be held at version %d", spec->dag_id, spec->version->number),
+		     errdetail("Its bundle \"%s\" is not versioned: Airflow runs the files on disk "
+		               "whatever the database says.",
+		               spec->version->bundle_name ? spec->version->bundle_name : ""),
+		     errhint("Pin with on_mismatch => 'reject' as a deployment gate, or serve the DAG "
+		             "from a versioned bundle such as Git.")));
+	check_plan(tables, spec);
+}
+
+static void
+check_run_types(ArrayType *names)
+{
+	Datum *values;
+	bool *nulls;
+	int count;
+
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
+	if (count == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("run_types is empty"),
+		                errhint("NULL stands for all run types.")));
+	for (int i = 0; i < count; i++)
+	{
+		char *name = nulls[i] ? pstrdup("NULL") : TextDatumGetCString(values[i]);
+
+		if (nulls[i] || run_type_from_name(name, strlen(name)) == RUN_UNKNOWN)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			                errmsg("unknown run type \"%s\"", name),
+			                errdetail("Run types are %s.", run_type_names()),
+			                errhint("NULL stands for all run types.")));
+	}
+}
+
+static void
+check_times(const PinSpec *spec)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (spec->expires_at == DT_NOEND)
+		return;
+	if (spec->expires_at <= now)
+		ereport(ERROR,
+		        (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("expires_at is in the past"),
+		         errdetail("It is %s, and now is %s.", timestamptz_to_str(spec->expires_at),
+		                   pstrdup(timestamptz_to_str(now))),
+		         errhint("Leave it out for a pin without an end.")));
+	if (spec->expires_at <= spec->valid_from)
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+		                errmsg("expires_at is not after valid_from"),
+		                errdetail("The pin would never be in force."),
+		                errhint("Give a later expires_at.")));
+}
+
+static char *
+text_argument(FunctionCallInfo fcinfo, int number)
+{
+	return PG_ARGISNULL(number) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+static char *
+required_text(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
+	return text_argument(fcinfo, number);
+}
+
+/* The arguments of pin(), checked as far as they can be without Airflow's tables. */
+static void
+spec_from_arguments(FunctionCallInfo fcinfo, PinSpec *spec)
+{
+	OnMismatch on_mismatch;
+
+	spec->dag_id = required_text(fcinfo, 0, "dag_id");
+	spec->on_mismatch = required_text(fcinfo, 2, "on_mismatch");
+	spec->reason = text_argument(fcinfo, 3);
+	spec->expires_at = PG_ARGISNULL(4) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(4);
+	spec->has_run_types = !PG_ARGISNULL(5);
+	if (spec->has_run_types)
+		spec->run_types = PG_GETARG_DATUM(5);
+	spec->allow_override = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
+	spec->valid_from = PG_ARGISNULL(7) || PG_GETARG_TIMESTAMPTZ(7) <= GetCurrentTimestamp()
+	                       ? DT_NOBEGIN
+	                       : PG_GETARG_TIMESTAMPTZ(7);
+	spec->commit = text_argument(fcinfo, 8);
+	spec->reruns = required_text(fcinfo, 9, "reruns");
+
+	if (!on_mismatch_from_name(spec->on_mismatch, &on_mismatch))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("unknown on_mismatch \"%s\"", spec->on_mismatch),
+		                errdetail("It is one of rewrite, reject, observe."),
+		                errhint("\"rewrite\" holds the DAG at the pinned version.")));
+	if (strcmp(spec->reruns, "airflow") != 0 && strcmp(spec->reruns, "pinned") != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("unknown reruns \"%s\"", spec->reruns),
+		                errdetail("It is one of airflow, pinned."),
+		                errhint("\"airflow\" leaves re-runs of existing runs to Airflow.")));
+	if (spec->has_run_types)
+		check_run_types(PG_GETARG_ARRAYTYPE_P(5));
+	check_times(spec);
+}
+
+static bool
+same_pin(const PastPin *past, const PinSpec *spec)
+{
+	if (memcmp(&past->dag_version_id, &spec->version->id, sizeof(pg_uuid_t)) != 0)
+		return false;
+	if (past->commit == NULL || spec->commit == NULL)
+		return past->commit == spec->commit;
+	return strcmp(past->commit, spec->commit) == 0;
+}
+
+/*
+ * pin(dag_id, version_number, on_mismatch, reason, expires_at, run_types, allow_override,
+ *	   valid_from, bundle_version, reruns)
+ */
+Datum
+pin_pin(PG_FUNCTION_ARGS)
+{
+	PinSpec spec = {0};
+	AirflowTables tables;
+	DagVersion latest;
+	DagVersion version;
+	PastPin past;
+	bool has_past;
+	int64 previous = 0;
+	const char *event = "pin";
+	Datum result;
+
+	spec_from_arguments(fcinfo, &spec);
+	SPI_connect();
+	require_attached(&tables);
+	require_latest(&tables, spec.dag_id, &latest);
+	version = latest;
+	if (!PG_ARGISNULL(1))
+		require_version(&tables, spec.dag_id, PG_GETARG_INT32(1), &version);
+	spec.version = &version;
+	if (spec.commit == NULL)
+		spec.commit = version_commit(&tables, spec.dag_id, &version, &latest);
+	else
+		check_commit(&tables, &spec);
+	check_rewrite(&tables, &spec);
+
+	pin_store_lock(spec.dag_id);
+	pin_store_expire(spec.dag_id);
+	has_past = pin_store_last(spec.dag_id, &past);
+	if (spec.valid_from != DT_NOBEGIN)
+		event = "schedule";
+	else if (has_past && past.in_force)
+		event = "move";
+	/* the same version and commit with other settings is not a step of rollback()'s way back */
+	if (has_past)
+		previous = same_pin(&past, &spec) ? pin_store_previous(past.history_id) : past.history_id;
+	result = pin_store_put(&spec, event, has_past ? &past : NULL, previous);
+	SPI_finish();
+	PG_RETURN_DATUM(result);
+}
+
+/* Does Airflow here know the DAG? False also where there is no Airflow 3. */
+static bool
+dag_exists(const char *dag_id)
+{
+	List *schemas = airflow_schemas();
+	ListCell *cell;
+
+	foreach (cell, schemas)
+	{
+		AirflowTables tables;
+		DagSource source;
+
+		if (!airflow_has_versions(lfirst(cell)))
+			continue;
+		airflow_tables(&tables, lfirst(cell));
+		if (dag_source(&tables, dag_id, &source))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * unpin(dag_id, reason)
+ */
+Datum
+pin_unpin(PG_FUNCTION_ARGS)
+{
+	char *dag_id = required_text(fcinfo, 0, "dag_id");
+	char *reason = text_argument(fcinfo, 1);
+	bool had_pin;
+	Datum in_force;
+
+	SPI_connect();
+	pin_store_lock(dag_id);
+	pin_store_expire(dag_id);
+	had_pin = pin_store_remove(dag_id, reason, &in_force);
+	if (!had_pin && !dag_exists(dag_id))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+		                errmsg("DAG \"%s\" does not exist and has no pin", dag_id),
+		                errhint("SELECT * FROM airflow_pin.pins(); lists the pins.")));
+	if (!had_pin)
+		ereport(NOTICE, (errmsg("DAG \"%s\" is not pinned", dag_id)));
+	SPI_finish();
+	if (in_force == (Datum) 0)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(in_force);
+}
+
+/*
+ * The version before the pinned one, with that pin's settings; or the one before the latest where
+ * nothing is pinned, with those of a plain pin.
+ */
+static void
+spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinSpec *spec,
+                       DagVersion *version)
+{
+	DagVersion unused;
+	DagVersion latest;
+	int32 number;
+
+	require_latest(tables, spec->dag_id, &latest);
+	number = current ? current->version_number : latest.number;
+	if (!version_before(tables, spec->dag_id, number, version))
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+		                errmsg("DAG \"%s\" has nothing to roll back to", spec->dag_id),
+		                errdetail("There is no earlier pin and no version before %d.", number),
+		                errhint("Existing versions: %s.", version_numbers(tables, spec->dag_id))));
+	if (current == NULL || !pin_store_spec(current->history_id, spec, &unused))
+	{
+		spec->on_mismatch = "rewrite";
+		spec->reruns = "airflow";
+		spec->expires_at = DT_NOEND;
+		spec->valid_from = DT_NOBEGIN;
+	}
+	spec->version = version;
+	spec->commit = version_commit(tables, spec->dag_id, version, &latest);
+}
+
+/*
+ * rollback(dag_id, reason)
+ */
+Datum
+pin_rollback(PG_FUNCTION_ARGS)
+{
+	PinSpec spec = {.dag_id = required_text(fcinfo, 0, "dag_id")};
+	AirflowTables tables;
+	DagVersion version = {0};
+	PastPin past;
+	bool has_past;
+	int64 target = 0;
+	int64 previous = 0;
+	Datum result;
+
+	SPI_connect();
+	require_attached(&tables);
+	pin_store_lock(spec.dag_id);
+	pin_store_expire(spec.dag_id);
+	has_past = pin_store_last(spec.dag_id, &past);
+	if (has_past)
+		target = past.in_force ? pin_store_previous(past.history_id) : past.history_id;
+
+	if (target != 0 && pin_store_spec(target, &spec, &version))
+	{
+		previous = pin_store_previous(target);
+		if (!version_lock(&tables, &version.id))
+			ereport(ERROR,
+			        (errcode(ERRCODE_NO_DATA_FOUND),
+			         errmsg("version %d of DAG \"%s\", which was pinned before, no longer "
+			                "exists",
+			                version.number, spec.dag_id),
+			         errdetail("Existing versions: %s.", version_numbers(&tables, spec.dag_id)),
+			         errhint("Pin one of these.")));
+	}
+	else
+		spec_of_version_before(&tables, has_past && past.in_force ? &past : NULL, &spec, &version);
+	spec.reason = text_argument(fcinfo, 1);
+	check_rewrite(&tables, &spec);
+	if (pin_store_scheduled(spec.dag_id))
+		ereport(NOTICE, (errmsg("a move of the pin of DAG \"%s\" is still scheduled", spec.dag_id),
+		                 errhint("unpin() removes scheduled pins.")));
+	result = pin_store_put(&spec, "rollback", has_past ? &past : NULL, previous);
+	SPI_finish();
+	PG_RETURN_DATUM(result);
+}
+
+/*
+ * prune_decisions(older_than interval)
+ */
+Datum
+pin_prune_decisions(PG_FUNCTION_ARGS)
+{
+	QueryArgs args = {0};
+	OwnerScope scope;
+	int64 removed;
+
+	SPI_connect();
+	arg_datum(&args, INTERVALOID, PG_GETARG_DATUM(0));
+	owner_scope_enter(&scope, pin_relation("run_decision"));
+	query_run("SELECT $1 < interval '0'", &args, true, 1);
+	if (row_bool(0, 1))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("older_than must not be negative"),
+		                errhint("Give an age, such as '90 days'.")));
+	query_run("DELETE FROM airflow_pin.run_decision WHERE decided_at < clock_timestamp() - $1",
+	          &args, false, 0);
+	removed = SPI_processed;
+	owner_scope_leave(&scope);
+	pin_store_expire(NULL);
+	SPI_finish();
+	PG_RETURN_INT64(removed);
+}

@@ -1,0 +1,17 @@
+/*
+ * decision_log.h
+ *		The table run_decision, and the server log.
+ */
+#ifndef DECISION_LOG_H
+#define DECISION_LOG_H
+
+#include "postgres.h"
+
+#include "pin/decide.h"
+
+extern void decision_record(const AirflowTables *tables, const RunRequest *request,
+                            const Decision *decision);
+extern void decision_log(const RunRequest *request, const Decision *decision);
+extern bool decisions_are_ours(void);
+
+#endif

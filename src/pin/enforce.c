@@ -1,0 +1,368 @@
+/*
+ * enforce.c
+ *		The trigger on dag_run: let a new run pass, rewrite it, or refuse it.
+ *
+ * Every run of every DAG comes through here, so the way of a run that no pin touches is short: a
+ * look into the cache, no SPI, no snapshot, no allocation.
+ *
+ * An error raised on a scheduler's insert ends the scheduler, and with it every DAG. So only runs
+ * that somebody asked for are refused with an error; a scheduler's run is refused by letting it be
+ * born failed, which Airflow takes for a run that has ended (airflow/jobs/scheduler_job_runner.py).
+ */
+#include "airflow_pin.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "airflow/catalog.h"
+#include "airflow/serialized_dag.h"
+#include "pin/cache.h"
+#include "pin/decide.h"
+#include "pin/decision_log.h"
+#include "util/guarded.h"
+
+/* Runs that a person or a task asked for, and that can be refused with an error. */
+#define ASKED_FOR (RUN_MANUAL | RUN_BACKFILL | RUN_OPERATOR_TRIGGERED | RUN_ASSET_MATERIALIZATION)
+
+/* The row that is being inserted. */
+typedef struct NewRun
+{
+	HeapTuple tuple;
+	TupleDesc desc;
+	const DagRunColumns *columns;
+} NewRun;
+
+/* What runs under guarded_call(). */
+typedef struct DecideCall
+{
+	Oid relation;
+	const RunRequest *request;
+	const Pin *pin;
+	Decision decision;
+	bool asked_for;
+	MemoryContext context;
+} DecideCall;
+
+typedef struct FillCall
+{
+	const char *dag_id;
+	size_t length;
+	const PinList *pins;
+} FillCall;
+
+PG_FUNCTION_INFO_V1(enforce_run);
+
+static void
+check_trigger_call(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+		                errmsg("function \"enforce_run\" was not called by a trigger"),
+		                errhint("Attach it with: SELECT airflow_pin.attach();")));
+	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
+	    !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+		                errmsg("function \"enforce_run\" must be fired BEFORE INSERT FOR EACH ROW"),
+		                errhint("Attach it with: SELECT airflow_pin.attach();")));
+}
+
+static Datum
+column_value(const NewRun *run, AttrNumber column, bool *isnull)
+{
+	if (column == InvalidAttrNumber)
+	{
+		*isnull = true;
+		return (Datum) 0;
+	}
+	return heap_getattr(run->tuple, column, run->desc, isnull);
+}
+
+static char *
+column_text(const NewRun *run, AttrNumber column)
+{
+	bool isnull;
+	Datum value = column_value(run, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* conf as an object, or NULL. */
+static JsonbContainer *
+run_conf(const NewRun *run)
+{
+	bool isnull;
+	Datum value = column_value(run, run->columns->conf, &isnull);
+	Oid type;
+
+	if (isnull)
+		return NULL;
+	type = TupleDescAttr(run->desc, run->columns->conf - 1)->atttypid;
+	if (type == JSONOID)
+		value = DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(value)));
+	else if (type != JSONBOID)
+		return NULL;
+	return &DatumGetJsonbP(value)->root;
+}
+
+/* The version that the run asks for in its conf. */
+static void
+read_override(const NewRun *run, RunRequest *request)
+{
+	JsonbValue *value = json_member(run_conf(run), "airflow_pin_version");
+	char *text;
+	char *end;
+	long number;
+
+	request->override = OVERRIDE_NONE;
+	if (value == NULL || value->type == jbvNull)
+		return;
+	if (json_string_is(value, "latest"))
+	{
+		request->override = OVERRIDE_LATEST;
+		return;
+	}
+	request->override = OVERRIDE_INVALID;
+	if ((text = json_string(value)) == NULL)
+		return;
+	errno = 0;
+	number = strtol(text, &end, 10);
+	if (errno == 0 && end != text && *end == '\0' && number > 0 && number <= PG_INT32_MAX)
+	{
+		request->override = OVERRIDE_NUMBER;
+		request->override_number = number;
+	}
+}
+
+static void
+read_request(const NewRun *run, RunRequest *request)
+{
+	bool isnull;
+	Datum version = column_value(run, run->columns->created_dag_version_id, &isnull);
+
+	request->dag_id = column_text(run, run->columns->dag_id);
+	request->run_id = column_text(run, run->columns->run_id);
+	request->run_type_name = column_text(run, run->columns->run_type);
+	request->run_type = run_type_from_name(request->run_type_name, strlen(request->run_type_name));
+	request->version = isnull ? NULL : DatumGetUUIDP(version);
+	request->commit = column_text(run, run->columns->bundle_version);
+	read_override(run, request);
+}
+
+/*
+ * Is this a run that Airflow creates in order to run it? Not one that is restored or copied with
+ * its end, and not one of "airflow dags test", which runs the files at hand.
+ */
+static bool
+will_run(const NewRun *run)
+{
+	char *state = column_text(run, run->columns->state);
+	char *triggered_by = column_text(run, run->columns->triggered_by);
+
+	if (state != NULL && strcmp(state, "queued") != 0 && strcmp(state, "running") != 0)
+		return false;
+	return triggered_by == NULL || pg_strcasecmp(triggered_by, "test") != 0;
+}
+
+/* A scheduler's job id in the row tells for certain that no error may be raised. */
+static bool
+is_asked_for(const NewRun *run, const RunRequest *request)
+{
+	bool by_nobody;
+
+	(void) column_value(run, run->columns->creating_job_id, &by_nobody);
+	return by_nobody && (request->run_type & ASKED_FOR) != 0;
+}
+
+static void
+raise_refused(const RunRequest *request, const Decision *decision)
+{
+	ereport(ERROR, (errcode(ERRCODE_RAISE_EXCEPTION),
+	                errmsg("airflow_pin refused %s run \"%s\" of DAG \"%s\"",
+	                       request->run_type_name, request->run_id, request->dag_id),
+	                errdetail("%s", decision->detail),
+	                decision->hint ? errhint("%s", decision->hint) : 0));
+}
+
+/* Keep what the caller needs of the decision beyond SPI_finish(). */
+static void
+keep_decision(DecideCall *call)
+{
+	MemoryContext saved = MemoryContextSwitchTo(call->context);
+	Decision *decision = &call->decision;
+
+	decision->detail = decision->detail ? pstrdup(decision->detail) : NULL;
+	decision->effective_commit =
+	    decision->effective_commit ? pstrdup(decision->effective_commit) : NULL;
+	MemoryContextSwitchTo(saved);
+}
+
+/*
+ * GuardedCall: decide, and record it, or raise the refusal.
+ */
+static void
+decide_and_record(void *arg)
+{
+	DecideCall *call = arg;
+	Decision *decision = &call->decision;
+	AirflowTables tables;
+
+	SPI_connect();
+	airflow_tables(&tables, get_namespace_name(get_rel_namespace(call->relation)));
+	decide_run(&tables, call->request, call->pin, decision);
+
+	if (decision->action != RUN_LATEST && decision->action != RUN_MATCHES)
+	{
+		if (call->asked_for && (decision->action == RUN_REJECT || decision->action == RUN_FAILED))
+			raise_refused(call->request, decision);
+		if (decision->rewritten && decision->has_effective &&
+		    !version_lock(&tables, &decision->effective.id))
+			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+			                errmsg("version %d of DAG \"%s\" was deleted",
+			                       decision->effective.number, call->request->dag_id)));
+		decision_record(&tables, call->request, decision);
+	}
+	keep_decision(call);
+	SPI_finish();
+}
+
+/* GuardedCall: read the DAG's pins. */
+static void
+fill_cache(void *arg)
+{
+	FillCall *call = arg;
+
+	call->pins = pin_cache_fill(call->dag_id, call->length);
+}
+
+static HeapTuple
+set_version(const NewRun *run, const Decision *decision)
+{
+	int columns[] = {run->columns->created_dag_version_id, run->columns->bundle_version};
+	Datum values[2];
+	bool nulls[] = {false, decision->effective_commit == NULL};
+
+	values[0] = UUIDPGetDatum(&decision->effective.id);
+	values[1] =
+	    decision->effective_commit ? CStringGetTextDatum(decision->effective_commit) : (Datum) 0;
+	return heap_modify_tuple_by_cols(run->tuple, run->desc, 2, columns, values, nulls);
+}
+
+/* Let the run be born failed: nothing starts, and Airflow goes on to the next interval. */
+static HeapTuple
+set_failed(const NewRun *run, HeapTuple tuple)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int columns[] = {run->columns->state, run->columns->start_date, run->columns->end_date};
+	Datum values[] = {CStringGetTextDatum("failed"), TimestampTzGetDatum(now),
+	                  TimestampTzGetDatum(now)};
+	bool nulls[] = {false, false, false};
+
+	return heap_modify_tuple_by_cols(tuple, run->desc, 3, columns, values, nulls);
+}
+
+static HeapTuple
+apply_decision(const NewRun *run, const Decision *decision)
+{
+	HeapTuple tuple = run->tuple;
+
+	if (decision->rewritten && decision->has_effective)
+		tuple = set_version(run, decision);
+	if (decision->action == RUN_REJECT || decision->action == RUN_FAILED)
+		tuple = set_failed(run, tuple);
+	return tuple;
+}
+
+/*
+ * Something went wrong while deciding. Whoever asked for the run is told; a scheduler's run is
+ * born failed, as Airflow wanted it, and the server log says why.
+ */
+static HeapTuple
+handle_error(const NewRun *run, const RunRequest *request, bool asked_for, ErrorData *error)
+{
+	Decision decision = {.action = RUN_FAILED, .detail = error->message};
+
+	if (asked_for)
+		ReThrowError(error);
+	decision_log(request, &decision);
+	return set_failed(run, run->tuple);
+}
+
+/*
+ * The long way: for DAGs with pins, and for all where airflow_pin.unpinned_dags is "reject".
+ */
+static HeapTuple
+enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *cache_error)
+{
+	PinList *pins = pins_copy(cached, CurrentMemoryContext);
+	DecideCall call = {.relation = relation, .context = CurrentMemoryContext};
+	RunRequest request;
+	ErrorData *error;
+
+	if (!will_run(run))
+		return run->tuple;
+	read_request(run, &request);
+	call.request = &request;
+	call.asked_for = is_asked_for(run, &request);
+	if (cache_error != NULL)
+		return handle_error(run, &request, call.asked_for, cache_error);
+
+	call.pin = pins_ruling(pins, GetCurrentTimestamp());
+	if (call.pin == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW)
+		return run->tuple;
+	if (call.pin != NULL &&
+	    ((call.pin->run_types & request.run_type) == 0 ||
+	     (request.override == OVERRIDE_NONE && run_matches_exactly(&request, call.pin))))
+		return run->tuple;
+
+	if ((error = guarded_call(decide_and_record, &call)) != NULL)
+		return handle_error(run, &request, call.asked_for, error);
+	if (call.decision.action == RUN_LATEST || call.decision.action == RUN_MATCHES)
+		return run->tuple;
+	decision_log(&request, &call.decision);
+	return apply_decision(run, &call.decision);
+}
+
+/*
+ * BEFORE INSERT FOR EACH ROW on dag_run.
+ */
+Datum
+enforce_run(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	NewRun run;
+	FillCall fill = {0};
+	ErrorData *error = NULL;
+	bool isnull;
+	Datum dag_id;
+
+	check_trigger_call(fcinfo);
+	run.tuple = trigger->tg_trigtuple;
+	if (!airflow_pin_enabled)
+		return PointerGetDatum(run.tuple);
+
+	run.desc = RelationGetDescr(trigger->tg_relation);
+	run.columns = dag_run_columns(trigger->tg_relation);
+	dag_id = column_value(&run, run.columns->dag_id, &isnull);
+	if (isnull)
+		return PointerGetDatum(run.tuple);
+
+	dag_id = PointerGetDatum(DatumGetTextPP(dag_id));
+	fill.dag_id = VARDATA_ANY(DatumGetPointer(dag_id));
+	fill.length = VARSIZE_ANY_EXHDR(DatumGetPointer(dag_id));
+	if (!pin_cache_get(fill.dag_id, fill.length, &fill.pins))
+		error = guarded_call(fill_cache, &fill);
+	if (likely(fill.pins == NULL && error == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW))
+		return PointerGetDatum(run.tuple);
+	return PointerGetDatum(
+	    enforce_pins(&run, RelationGetRelid(trigger->tg_relation), fill.pins, error));
+}

@@ -1,0 +1,66 @@
+/*
+ * pin.h
+ *		A row of pinned_version, and which of a DAG's rows rules.
+ */
+#ifndef PIN_H
+#define PIN_H
+
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+typedef enum OnMismatch
+{
+	ON_MISMATCH_REWRITE,
+	ON_MISMATCH_REJECT,
+	ON_MISMATCH_OBSERVE
+} OnMismatch;
+
+/* Bits of Pin.run_types; RUN_TYPES_ALL for a pin without run_types. */
+typedef enum RunType
+{
+	RUN_SCHEDULED = 1 << 0,
+	RUN_MANUAL = 1 << 1,
+	RUN_BACKFILL = 1 << 2,
+	RUN_ASSET_TRIGGERED = 1 << 3,
+	RUN_OPERATOR_TRIGGERED = 1 << 4,
+	RUN_ASSET_MATERIALIZATION = 1 << 5,
+	RUN_UNKNOWN = 1 << 6 /* of a future Airflow: only a pin of all run types holds it */
+} RunType;
+
+#define RUN_TYPES_ALL 0xff
+
+/* What enforcement needs of a pin. Texts are NULL for SQL NULL. */
+typedef struct Pin
+{
+	TimestampTz valid_from;
+	TimestampTz expires_at; /* DT_NOEND: never */
+	pg_uuid_t dag_version_id;
+	int32 version_number;
+	uint8 on_mismatch;
+	uint8 run_types;
+	bool allow_override;
+	char *bundle_name;
+	char *bundle_version;
+	char *dag_hash;
+	char *source_code_hash;
+} Pin;
+
+/* A DAG's pins, newest valid_from first. */
+typedef struct PinList
+{
+	int count;
+	Pin pins[FLEXIBLE_ARRAY_MEMBER];
+} PinList;
+
+extern const char *on_mismatch_name(OnMismatch on_mismatch);
+extern bool on_mismatch_from_name(const char *name, OnMismatch *on_mismatch);
+extern RunType run_type_from_name(const char *name, size_t length);
+extern const char *run_type_names(void);
+
+extern PinList *pins_read(const char *dag_id, size_t length);
+extern PinList *pins_copy(const PinList *list, MemoryContext context);
+extern const Pin *pins_ruling(const PinList *list, TimestampTz at);
+
+#endif

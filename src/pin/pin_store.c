@@ -1,0 +1,293 @@
+/*
+ * pin_store.c
+ *		Changes of pinned_version and pin_history.
+ *
+ * Runs as the owner of the extension's tables: who may call a command is a matter of EXECUTE, who
+ * called it is told by session_user. All functions are to be called connected to SPI.
+ */
+#include "pin_store.h"
+
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "common/hashfn.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+
+#include "airflow_pin.h"
+#include "airflow/catalog.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+
+/* Commands on different DAGs seldom share a lock, and pinning every DAG at once takes only these.
+ */
+#define LOCK_BUCKETS 128
+
+static void
+run_as_owner(const char *sql, QueryArgs *args, long limit)
+{
+	OwnerScope scope;
+
+	owner_scope_enter(&scope, pin_relation("pinned_version"));
+	query_run(sql, args, false, limit);
+	owner_scope_leave(&scope);
+}
+
+/*
+ * Let only one transaction at a time change the pins of a DAG. The lock is one that SQL cannot
+ * take, so nobody else can hold up a rollback with it; runs never wait for it.
+ */
+void
+pin_store_lock(const char *dag_id)
+{
+	uint32 hash = hash_bytes((const unsigned char *) dag_id, strlen(dag_id));
+
+	LockDatabaseObject(ExtensionRelationId, get_extension_oid("airflow_pin", false),
+	                   (uint16) (1 + hash % LOCK_BUCKETS), ExclusiveLock);
+}
+
+/*
+ * Move pins that have expired to pin_history: of one DAG, or of all where dag_id is NULL. Returns
+ * how many.
+ */
+int64
+pin_store_expire(const char *dag_id)
+{
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	run_as_owner("WITH gone AS (DELETE FROM airflow_pin.pinned_version"
+	             " WHERE ($1 IS NULL OR dag_id = $1) AND expires_at <= clock_timestamp()"
+	             " RETURNING *)"
+	             " INSERT INTO airflow_pin.pin_history (dag_id, event, at, reason, from_version,"
+	             " from_bundle_version, valid_from, expires_at)"
+	             " SELECT dag_id, 'expire', expires_at, reason, version_number, bundle_version,"
+	             " valid_from, expires_at FROM gone",
+	             &args, 0);
+	return SPI_processed;
+}
+
+/*
+ * The pin that rules the DAG now, or else the last that did, as far as history tells. False: it
+ * never had one.
+ */
+bool
+pin_store_last(const char *dag_id, PastPin *past)
+{
+	QueryArgs args = {0};
+	pg_uuid_t *version;
+
+	arg_text(&args, dag_id);
+	run_as_owner("SELECT history_id, version_number, dag_version_id, bundle_version, true"
+	             " FROM airflow_pin.pinned_version WHERE dag_id = $1"
+	             " AND valid_from <= clock_timestamp()"
+	             " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+	             " ORDER BY valid_from DESC LIMIT 1",
+	             &args, 1);
+	if (SPI_processed == 0)
+		run_as_owner("SELECT id, to_version, (pin ->> 'dag_version_id')::uuid,"
+		             " to_bundle_version, false"
+		             " FROM airflow_pin.pin_history WHERE dag_id = $1 AND pin IS NOT NULL"
+		             " AND valid_from <= clock_timestamp() ORDER BY valid_from DESC, id DESC"
+		             " LIMIT 1",
+		             &args, 1);
+	if (SPI_processed == 0)
+		return false;
+	past->history_id = row_bigint(0, 1);
+	past->version_number = row_int(0, 2);
+	version = row_uuid(0, 3);
+	memset(&past->dag_version_id, 0, sizeof(past->dag_version_id));
+	if (version != NULL)
+		past->dag_version_id = *version;
+	past->commit = row_text(0, 4);
+	past->in_force = row_bool(0, 5);
+	return true;
+}
+
+/* The event that rollback() goes back to from this one; 0: none. */
+int64
+pin_store_previous(int64 history_id)
+{
+	QueryArgs args = {0};
+
+	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
+	run_as_owner("SELECT previous FROM airflow_pin.pin_history WHERE id = $1", &args, 1);
+	return SPI_processed > 0 && !row_is_null(0, 1) ? row_bigint(0, 1) : 0;
+}
+
+/*
+ * The pin that began with that event, to be made again: valid from now on and without expiry.
+ */
+bool
+pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
+{
+	QueryArgs args = {0};
+	bool isnull;
+	pg_uuid_t *id;
+
+	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
+	run_as_owner("SELECT p.version_number, p.dag_version_id, p.bundle_name, p.bundle_version,"
+	             " p.dag_hash, p.source_code_hash, p.on_mismatch, p.reruns, p.allow_override,"
+	             " p.run_types"
+	             " FROM airflow_pin.pin_history h, LATERAL jsonb_populate_record("
+	             "NULL::airflow_pin.pinned_version, h.pin) p WHERE h.id = $1 AND h.pin IS NOT NULL",
+	             &args, 1);
+	if (SPI_processed == 0 || (id = row_uuid(0, 2)) == NULL)
+		return false;
+	version->number = row_int(0, 1);
+	version->id = *id;
+	version->bundle_name = row_text(0, 3);
+	spec->commit = row_text(0, 4);
+	version->dag_hash = row_text(0, 5);
+	version->source_code_hash = row_text(0, 6);
+	spec->version = version;
+	spec->on_mismatch = row_text(0, 7);
+	spec->reruns = row_text(0, 8);
+	spec->allow_override = row_bool(0, 9);
+	spec->run_types = row_copy(0, 10, CurrentMemoryContext, &isnull);
+	spec->has_run_types = !isnull;
+	spec->expires_at = DT_NOEND;
+	spec->valid_from = DT_NOBEGIN;
+	return true;
+}
+
+static void
+args_of_spec(QueryArgs *args, const PinSpec *spec)
+{
+	arg_text(args, spec->dag_id);
+	if (spec->valid_from == DT_NOBEGIN)
+		arg_null(args, TIMESTAMPTZOID);
+	else
+		arg_timestamp(args, spec->valid_from);
+	arg_int(args, spec->version->number);
+	arg_uuid(args, &spec->version->id);
+	arg_text(args, spec->version->bundle_name);
+	arg_text(args, spec->commit);
+	arg_text(args, spec->version->dag_hash);
+	arg_text(args, spec->version->source_code_hash);
+	arg_text(args, spec->on_mismatch);
+	if (spec->has_run_types)
+		arg_datum(args, TEXTARRAYOID, spec->run_types);
+	else
+		arg_null(args, TEXTARRAYOID);
+	arg_text(args, spec->reruns);
+	arg_datum(args, BOOLOID, BoolGetDatum(spec->allow_override));
+	if (spec->expires_at == DT_NOEND)
+		arg_null(args, TIMESTAMPTZOID);
+	else
+		arg_timestamp(args, spec->expires_at);
+	arg_text(args, spec->reason);
+}
+
+/* The caller's copy of a row of pinned_version, in the context outside of SPI. */
+static Datum
+returned_pin(uint64 row, int column)
+{
+	bool isnull;
+	Datum pin = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? (Datum) 0 : SPI_datumTransfer(pin, false, -1);
+}
+
+/*
+ * Put the pin into force, or on the schedule, in place of what it replaces; enter it in history
+ * and announce it. "from" is the pin it follows, or NULL. Returns the row.
+ */
+Datum
+pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64 previous)
+{
+	static KeptPlan delete_plan;
+	static KeptPlan insert_plan;
+	QueryArgs args = {0};
+	OwnerScope scope;
+	Datum pin;
+
+	owner_scope_enter(&scope, pin_relation("pinned_version"));
+	arg_text(&args, spec->dag_id);
+	if (spec->valid_from == DT_NOBEGIN)
+		arg_null(&args, TIMESTAMPTZOID);
+	else
+		arg_timestamp(&args, spec->valid_from);
+	query_run_kept(&delete_plan,
+	               "DELETE FROM airflow_pin.pinned_version WHERE dag_id = $1 AND CASE"
+	               " WHEN $2 IS NULL THEN valid_from <= clock_timestamp()"
+	               " ELSE valid_from = $2 END",
+	               &args, 0);
+
+	memset(&args, 0, sizeof(args));
+	args_of_spec(&args, spec);
+	arg_text(&args, event);
+	if (from != NULL && from->in_force)
+		arg_int(&args, from->version_number);
+	else
+		arg_null(&args, INT4OID);
+	arg_text(&args, from != NULL && from->in_force ? from->commit : NULL);
+	if (previous > 0)
+		arg_datum(&args, INT8OID, Int64GetDatum(previous));
+	else
+		arg_null(&args, INT8OID);
+	query_run_kept(
+	    &insert_plan,
+	    "WITH event AS (SELECT nextval('airflow_pin.pin_history_id_seq') AS id),"
+	    " pin AS (INSERT INTO airflow_pin.pinned_version AS p (dag_id, valid_from,"
+	    " version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
+	    " source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at, reason,"
+	    " history_id) SELECT $1, coalesce($2, clock_timestamp()), $3, $4, $5, $6, $7, $8, $9, $10,"
+	    " $11, $12, $13, $14, event.id FROM event RETURNING p, p.*),"
+	    " history AS (INSERT INTO airflow_pin.pin_history (id, dag_id, event, reason,"
+	    " from_version, to_version, from_bundle_version, to_bundle_version, valid_from,"
+	    " expires_at, pin, previous)"
+	    " SELECT history_id, dag_id, $15, reason, $16, version_number, $17, bundle_version,"
+	    " valid_from, expires_at, to_jsonb(pin.p), $18 FROM pin)"
+	    " SELECT pin.p, pg_notify('" PIN_CHANNEL "', json_build_object('event', $15,"
+	    " 'dag_id', dag_id, 'from_version', $16, 'to_version', version_number,"
+	    " 'bundle_version', bundle_version, 'valid_from', valid_from, 'by', pinned_by)::text)"
+	    " FROM pin",
+	    &args, 0);
+	pin = returned_pin(0, 1);
+	owner_scope_leave(&scope);
+	return pin;
+}
+
+/*
+ * Remove all pins of the DAG. False: it has none. *in_force is the one that ruled, or 0.
+ */
+bool
+pin_store_remove(const char *dag_id, const char *reason, Datum *in_force)
+{
+	QueryArgs args = {0};
+
+	*in_force = (Datum) 0;
+	arg_text(&args, dag_id);
+	arg_text(&args, reason);
+	run_as_owner("WITH gone AS (DELETE FROM airflow_pin.pinned_version AS p WHERE dag_id = $1"
+	             " RETURNING p, p.*),"
+	             " ruling AS (SELECT * FROM gone WHERE valid_from <= clock_timestamp()"
+	             " ORDER BY valid_from DESC LIMIT 1),"
+	             " history AS (INSERT INTO airflow_pin.pin_history (dag_id, event, reason,"
+	             " from_version, from_bundle_version) SELECT $1, 'unpin', $2,"
+	             " (SELECT version_number FROM ruling), (SELECT bundle_version FROM ruling)"
+	             " WHERE EXISTS (SELECT FROM gone))"
+	             " SELECT (SELECT ruling.p FROM ruling), pg_notify('" PIN_CHANNEL
+	             "', json_build_object('event', 'unpin', 'dag_id', $1, 'from_version',"
+	             " (SELECT version_number FROM ruling), 'to_version', NULL,"
+	             " 'by', session_user)::text) FROM gone LIMIT 1",
+	             &args, 0);
+	if (SPI_processed == 0)
+		return false;
+	*in_force = returned_pin(0, 1);
+	return true;
+}
+
+/* Is a move of the DAG's pin still scheduled? */
+bool
+pin_store_scheduled(const char *dag_id)
+{
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	run_as_owner("SELECT FROM airflow_pin.pinned_version WHERE dag_id = $1"
+	             " AND valid_from > clock_timestamp()",
+	             &args, 1);
+	return SPI_processed > 0;
+}

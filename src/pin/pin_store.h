@@ -1,0 +1,51 @@
+/*
+ * pin_store.h
+ *		Changes of pinned_version and pin_history.
+ */
+#ifndef PIN_STORE_H
+#define PIN_STORE_H
+
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "airflow/version.h"
+
+/* A pin to be made. Pointers are NULL for SQL NULL. */
+typedef struct PinSpec
+{
+	const char *dag_id;
+	const DagVersion *version;
+	const char *commit;
+	const char *on_mismatch;
+	const char *reruns;
+	const char *reason;
+	Datum run_types; /* text[] */
+	bool has_run_types;
+	bool allow_override;
+	TimestampTz expires_at; /* DT_NOEND: never */
+	TimestampTz valid_from; /* DT_NOBEGIN: now */
+} PinSpec;
+
+/* An earlier pin, as pin_history remembers it. */
+typedef struct PastPin
+{
+	int64 history_id;
+	int32 version_number;
+	pg_uuid_t dag_version_id;
+	char *commit;
+	bool in_force;
+} PastPin;
+
+extern void pin_store_lock(const char *dag_id);
+extern int64 pin_store_expire(const char *dag_id);
+extern bool pin_store_last(const char *dag_id, PastPin *past);
+extern int64 pin_store_previous(int64 history_id);
+extern bool pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version);
+extern Datum pin_store_put(const PinSpec *spec, const char *event, const PastPin *from,
+                           int64 previous);
+extern bool pin_store_remove(const char *dag_id, const char *reason, Datum *in_force);
+extern bool pin_store_scheduled(const char *dag_id);
+
+#endif

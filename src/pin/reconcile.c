@@ -1,0 +1,271 @@
+/*
+ * reconcile.c
+ *		At commit: the task instances of a changed run become the pinned version's.
+ *
+ * Airflow inserts a run's task instances from the latest serialized DAG that it holds in memory,
+ * whatever version the run has. A deferred trigger on run_decision runs when all of that is done
+ * and nobody else has seen it, and makes them what Airflow would have made of the other version:
+ * rows that are not in it go, missing ones come, and in the others the columns that follow from
+ * the DAG are set.
+ *
+ * Where the two versions agree on a column, the row keeps what it has: that is Airflow's own value
+ * or one that a task_instance_mutation_hook put there.
+ *
+ * Nothing is raised into the transaction that creates the run, which may be a scheduler's: when
+ * the task instances cannot be told for certain, the run goes back to the version that Airflow
+ * asked for, as a failed run, so that version, commit and task instances belong together in it.
+ */
+#include "airflow_pin.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "airflow/catalog.h"
+#include "airflow/serialized_dag.h"
+#include "airflow/task_plan.h"
+#include "pin/decision_log.h"
+#include "pin/task_instances.h"
+#include "util/guarded.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+
+/* The row of run_decision that the trigger fires for. */
+typedef struct ChangedRun
+{
+	char *id;
+	char *dag_id;
+	char *run_id;
+	char *airflow_schema;
+	pg_uuid_t requested;
+	bool has_requested;
+	char *requested_commit;
+	pg_uuid_t effective;
+	char *effective_hash;
+} ChangedRun;
+
+PG_FUNCTION_INFO_V1(reconcile_run);
+
+static void
+check_trigger_call(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+	    !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+		                errmsg("function \"reconcile_run\" must be fired AFTER INSERT FOR EACH "
+		                       "ROW")));
+}
+
+static char *
+column_text(TriggerData *trigger, const char *column)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	int number = SPI_fnumber(desc, column);
+
+	if (number <= 0)
+		elog(ERROR, "run_decision has no column \"%s\"", column);
+	return SPI_getvalue(trigger->tg_trigtuple, desc, number);
+}
+
+static bool
+column_uuid(TriggerData *trigger, const char *column, pg_uuid_t *uuid)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	bool isnull;
+	Datum value = SPI_getbinval(trigger->tg_trigtuple, desc, SPI_fnumber(desc, column), &isnull);
+
+	if (!isnull)
+		*uuid = *DatumGetUUIDP(value);
+	return !isnull;
+}
+
+static void
+read_changed_run(TriggerData *trigger, ChangedRun *run)
+{
+	run->id = column_text(trigger, "id");
+	run->dag_id = column_text(trigger, "dag_id");
+	run->run_id = column_text(trigger, "run_id");
+	run->airflow_schema = column_text(trigger, "airflow_schema");
+	run->requested_commit = column_text(trigger, "requested_bundle_version");
+	run->effective_hash = column_text(trigger, "effective_dag_hash");
+	run->has_requested = column_uuid(trigger, "requested_dag_version_id", &run->requested);
+	if (!column_uuid(trigger, "effective_dag_version_id", &run->effective))
+		elog(ERROR, "run_decision has no effective_dag_version_id");
+}
+
+/* What the plan needs to know of the run itself. False: the run is gone. */
+static bool
+read_run_facts(const AirflowTables *tables, const ChangedRun *run, RunFacts *facts)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_text(&args, run->dag_id);
+	arg_text(&args, run->run_id);
+	query_run_kept(&plan,
+	               psprintf("SELECT run_type::text, logical_date FROM %s.dag_run"
+	                        " WHERE dag_id = $1 AND run_id = $2",
+	                        tables->quoted_schema),
+	               &args, 1);
+	if (SPI_processed == 0)
+		return false;
+	facts->is_backfill = strcmp(row_text(0, 1), "backfill") == 0;
+	facts->has_logical_date = !row_is_null(0, 2);
+	facts->logical_date = row_timestamp(0, 2);
+	return true;
+}
+
+static TaskPlan *
+plan_effective(const AirflowTables *tables, const ChangedRun *run, const RunFacts *facts)
+{
+	char *hash = NULL;
+	Jsonb *data = serialized_dag_load(tables, &run->effective, &hash);
+
+	if (data == NULL)
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+		                errmsg("the serialized DAG of the pinned version no longer exists")));
+	if (run->effective_hash != NULL && strcmp(hash, run->effective_hash) != 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		                errmsg("the pinned version was changed while the run was created")));
+	return task_plan_build(data, facts);
+}
+
+/* What planning the requested version takes, for guarded_call(). */
+typedef struct PlanRequested
+{
+	const AirflowTables *tables;
+	const ChangedRun *run;
+	const RunFacts *facts;
+	MemoryContext context;
+	TaskPlan *plan;
+} PlanRequested;
+
+static void
+plan_requested(void *arg)
+{
+	PlanRequested *call = arg;
+	MemoryContext saved = MemoryContextSwitchTo(call->context);
+	Jsonb *data = serialized_dag_load(call->tables, &call->run->requested, NULL);
+
+	if (data != NULL)
+		call->plan = task_plan_build(data, call->facts);
+	MemoryContextSwitchTo(saved);
+}
+
+/*
+ * The plan of the version that Airflow asked for, or NULL when it cannot be told: then no value
+ * can be recognized as a mutation hook's, and all are set.
+ */
+static TaskPlan *
+plan_of_requested(const AirflowTables *tables, const ChangedRun *run, const RunFacts *facts)
+{
+	PlanRequested call = {.tables = tables, .run = run, .facts = facts};
+
+	call.context = CurrentMemoryContext;
+	if (!run->has_requested || guarded_call(plan_requested, &call) != NULL)
+		return NULL;
+	return call.plan;
+}
+
+/* GuardedCall: make the task instances right, or raise the reason why they cannot be. */
+static void
+reconcile(void *arg)
+{
+	const ChangedRun *run = arg;
+	AirflowTables tables;
+	OwnerScope scope;
+	RunFacts facts;
+
+	SPI_connect();
+	airflow_tables(&tables, run->airflow_schema);
+	owner_scope_enter(&scope, tables.task_instance);
+	if (read_run_facts(&tables, run, &facts))
+	{
+		TaskPlan *wanted = plan_effective(&tables, run, &facts);
+		TaskPlan *requested = plan_of_requested(&tables, run, &facts);
+
+		task_instances_fill_unknown(&tables, run->dag_id, &run->effective, wanted);
+		task_instances_apply(&tables, run->dag_id, run->run_id, &run->effective, wanted, requested);
+	}
+	owner_scope_leave(&scope);
+	SPI_finish();
+}
+
+/*
+ * Turn the run into a failed one of the version that Airflow asked for.
+ */
+static void
+fail_run(const ChangedRun *run, const char *reason)
+{
+	QueryArgs args = {0};
+	AirflowTables tables;
+	OwnerScope scope;
+
+	SPI_connect();
+	airflow_tables(&tables, run->airflow_schema);
+	arg_text(&args, run->dag_id);
+	arg_text(&args, run->run_id);
+	arg_uuid(&args, run->has_requested ? &run->requested : NULL);
+	arg_text(&args, run->requested_commit);
+	owner_scope_enter(&scope, tables.dag_run);
+	query_run(psprintf("UPDATE %s.dag_run SET state = 'failed', end_date = clock_timestamp(),"
+	                   " start_date = coalesce(start_date, clock_timestamp()),"
+	                   " created_dag_version_id = $3, bundle_version = $4"
+	                   " WHERE dag_id = $1 AND run_id = $2",
+	                   tables.quoted_schema),
+	          &args, false, 0);
+	owner_scope_leave(&scope);
+
+	memset(&args, 0, sizeof(args));
+	arg_text(&args, run->id);
+	arg_text(&args, reason);
+	owner_scope_enter(&scope, pin_relation("run_decision"));
+	query_run("UPDATE airflow_pin.run_decision SET action = 'failed', effective_version = NULL,"
+	          " effective_bundle_version = NULL, effective_dag_version_id = NULL,"
+	          " effective_dag_hash = NULL, detail = $2 WHERE id = $1::bigint",
+	          &args, false, 0);
+	owner_scope_leave(&scope);
+	SPI_finish();
+}
+
+static char *
+failure_reason(const ErrorData *error)
+{
+	return psprintf("The task instances could not be created from the pinned version: %s.%s%s",
+	                error->message, error->detail ? " " : "", error->detail ? error->detail : "");
+}
+
+/*
+ * AFTER INSERT FOR EACH ROW on run_decision, deferred, for runs whose version was changed.
+ */
+Datum
+reconcile_run(PG_FUNCTION_ARGS)
+{
+	ChangedRun run;
+	ErrorData *error;
+
+	check_trigger_call(fcinfo);
+	if (!decisions_are_ours())
+		return PointerGetDatum(NULL);
+
+	read_changed_run((TriggerData *) fcinfo->context, &run);
+	error = guarded_call(reconcile, &run);
+	if (error != NULL)
+	{
+		RunRequest request = {.dag_id = run.dag_id, .run_id = run.run_id};
+		Decision decision = {.action = RUN_FAILED, .detail = failure_reason(error)};
+
+		fail_run(&run, decision.detail);
+		decision_log(&request, &decision);
+	}
+	return PointerGetDatum(NULL);
+}

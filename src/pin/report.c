@@ -1,0 +1,273 @@
+/*
+ * report.c
+ *		pins() and resolve(): what is pinned, and what a new run would get.
+ */
+#include "airflow_pin.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "airflow/catalog.h"
+#include "airflow/serialized_dag.h"
+#include "airflow/version.h"
+#include "pin/commands.h"
+#include "pin/decide.h"
+#include "pin/pin.h"
+#include "util/guarded.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+#include "util/result_rows.h"
+
+#define MAX_DRIFT 6
+
+PG_FUNCTION_INFO_V1(pin_resolve);
+PG_FUNCTION_INFO_V1(pin_pins);
+
+/*
+ * resolve(dag_id, run_type): the trigger's own decision for a run that Airflow would create now.
+ */
+Datum
+pin_resolve(PG_FUNCTION_ARGS)
+{
+	RunRequest request = {0};
+	AirflowTables tables;
+	DagVersion latest;
+	Decision decision;
+	Datum values[5] = {0};
+	bool nulls[5] = {false};
+	PinList *pins;
+	TupleDesc desc;
+	MemoryContext context = CurrentMemoryContext;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+		                errmsg("dag_id and run_type must not be NULL")));
+	request.dag_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	request.run_type_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	request.run_type = run_type_from_name(request.run_type_name, strlen(request.run_type_name));
+	if (request.run_type == RUN_UNKNOWN)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		                errmsg("unknown run type \"%s\"", request.run_type_name),
+		                errdetail("Run types are %s.", run_type_names()),
+		                errhint("Leave it out for a scheduled run.")));
+
+	SPI_connect();
+	airflow_tables(&tables, airflow_schema());
+	require_latest(&tables, request.dag_id, &latest);
+	request.version = &latest.id;
+	request.commit = new_run_commit(&tables, request.dag_id, &latest);
+	pins = airflow_pin_enabled && airflow_attach_state(tables.dag_run) == ATTACH_PRESENT
+	           ? pins_read(request.dag_id, strlen(request.dag_id))
+	           : NULL;
+	decide_run(&tables, &request, pins_ruling(pins, GetCurrentTimestamp()), &decision);
+
+	MemoryContextSwitchTo(context);
+	nulls[0] = nulls[1] = !decision.has_effective;
+	nulls[2] = !decision.has_effective || decision.effective_commit == NULL;
+	if (decision.has_effective)
+	{
+		pg_uuid_t *id = palloc(sizeof(*id));
+
+		*id = decision.effective.id;
+		values[0] = Int32GetDatum(decision.effective.number);
+		values[1] = UUIDPGetDatum(id);
+	}
+	if (!nulls[2])
+		values[2] = CStringGetTextDatum(decision.effective_commit);
+	values[3] = CStringGetTextDatum(run_action_name(decision.action));
+	values[4] = CStringGetTextDatum(decision.detail);
+	SPI_finish();
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* Columns of the query of pins(). */
+enum
+{
+	PIN_DAG_ID = 1,
+	PIN_VERSION,
+	PIN_ON_MISMATCH,
+	PIN_COMMIT,
+	PIN_BY,
+	PIN_AT,
+	PIN_EXPIRES,
+	PIN_REASON,
+	PIN_DAG_VERSION_ID,
+	PIN_DAG_HASH,
+	PIN_SOURCE_HASH
+};
+
+/* The pins in force, as the owner of pinned_version. */
+static void
+read_pins_in_force(void)
+{
+	OwnerScope scope;
+
+	owner_scope_enter(&scope, pin_relation("pinned_version"));
+	query_run("SELECT DISTINCT ON (dag_id) dag_id, version_number, on_mismatch, bundle_version,"
+	          " pinned_by, pinned_at, expires_at, reason, dag_version_id, dag_hash,"
+	          " source_code_hash FROM airflow_pin.pinned_version"
+	          " WHERE valid_from <= clock_timestamp()"
+	          " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+	          " ORDER BY dag_id, valid_from DESC",
+	          NULL, false, 0);
+	owner_scope_leave(&scope);
+}
+
+/* Names of drift, collected. */
+typedef struct Drift
+{
+	int count;
+	Datum names[MAX_DRIFT];
+} Drift;
+
+static void
+add_drift(Drift *drift, bool condition, const char *name)
+{
+	if (condition)
+		drift->names[drift->count++] = CStringGetTextDatum(name);
+}
+
+/* Do two serialized DAGs differ in this member of their "dag"? */
+static bool
+member_differs(Jsonb *a, Jsonb *b, const char *name)
+{
+	JsonbContainer *left = json_child(json_child(&a->root, "dag"), name);
+	JsonbContainer *right = json_child(json_child(&b->root, "dag"), name);
+
+	if (left == NULL || right == NULL)
+		return left != right;
+	return compareJsonbContainers(left, right) != 0;
+}
+
+static bool
+texts_differ(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) != 0;
+}
+
+/* One pin, copied out of the query's result. */
+typedef struct PinRow
+{
+	char *dag_id;
+	pg_uuid_t dag_version_id;
+	char *dag_hash;
+	char *source_hash;
+} PinRow;
+
+static void
+find_drift(const AirflowTables *tables, const PinRow *pin, const DagVersion *latest, Drift *drift)
+{
+	DagVersion pinned;
+
+	if (!version_by_id(tables, &pin->dag_version_id, &pinned))
+	{
+		add_drift(drift, true, "version_missing");
+		return;
+	}
+	add_drift(drift, latest->number > pinned.number, "newer_version");
+	if (texts_differ(pinned.dag_hash, latest->dag_hash))
+	{
+		Jsonb *a = serialized_dag_load(tables, &pinned.id, NULL);
+		Jsonb *b = serialized_dag_load(tables, &latest->id, NULL);
+
+		add_drift(drift, a && b && member_differs(a, b, "tasks"), "tasks_differ");
+		add_drift(drift, a && b && member_differs(a, b, "timetable"), "schedule_differs");
+	}
+	add_drift(drift,
+	          texts_differ(pin->source_hash, latest->source_code_hash) ||
+	              texts_differ(pin->dag_hash, pinned.dag_hash),
+	          "content_changed");
+	add_drift(drift, new_run_commit(tables, pin->dag_id, latest) == NULL, "bundle_unversioned");
+}
+
+static void
+emit_pin(FunctionCallInfo fcinfo, SPITupleTable *table, uint64 row, const AirflowTables *tables)
+{
+	HeapTuple tuple = table->vals[row];
+	PinRow pin = {.dag_id = SPI_getvalue(tuple, table->tupdesc, PIN_DAG_ID),
+	              .dag_hash = SPI_getvalue(tuple, table->tupdesc, PIN_DAG_HASH),
+	              .source_hash = SPI_getvalue(tuple, table->tupdesc, PIN_SOURCE_HASH)};
+	static const int copied[][2] = {{PIN_DAG_ID, 0},  {PIN_VERSION, 1}, {PIN_ON_MISMATCH, 4},
+	                                {PIN_COMMIT, 5},  {PIN_BY, 6},      {PIN_AT, 7},
+	                                {PIN_EXPIRES, 8}, {PIN_REASON, 9}};
+	Datum values[11] = {0};
+	bool nulls[11] = {false};
+	Drift drift = {0};
+	DagVersion latest;
+	bool has_latest;
+	bool isnull;
+
+	pin.dag_version_id =
+	    *DatumGetUUIDP(SPI_getbinval(tuple, table->tupdesc, PIN_DAG_VERSION_ID, &isnull));
+	for (int i = 0; i < (int) lengthof(copied); i++)
+		values[copied[i][1]] =
+		    SPI_getbinval(tuple, table->tupdesc, copied[i][0], &nulls[copied[i][1]]);
+
+	has_latest = tables != NULL && version_latest(tables, pin.dag_id, &latest);
+	nulls[2] = nulls[3] = !has_latest;
+	if (has_latest)
+	{
+		values[2] = Int32GetDatum(latest.number);
+		values[3] = Int32GetDatum(latest.number - DatumGetInt32(values[1]));
+		find_drift(tables, &pin, &latest, &drift);
+	}
+	else
+		add_drift(&drift, true, "version_missing");
+	values[10] = PointerGetDatum(
+	    construct_array(drift.names, drift.count, TEXTOID, -1, false, TYPALIGN_INT));
+	result_row(fcinfo, values, nulls);
+}
+
+/* GuardedCall: Airflow's tables, where there are any. */
+static void
+find_tables(void *arg)
+{
+	airflow_tables(arg, airflow_schema());
+}
+
+/*
+ * pins(). Also tells the pins of a database whose Airflow tables are gone.
+ */
+Datum
+pin_pins(PG_FUNCTION_ARGS)
+{
+	AirflowTables tables;
+	bool has_tables;
+	SPITupleTable *table;
+	uint64 count;
+	MemoryContext row_context;
+	MemoryContext saved;
+
+	result_rows_begin(fcinfo);
+	SPI_connect();
+	has_tables = guarded_call(find_tables, &tables) == NULL;
+	read_pins_in_force();
+	table = SPI_tuptable;
+	count = SPI_processed;
+
+	row_context =
+	    AllocSetContextCreate(CurrentMemoryContext, "airflow_pin pins()", ALLOCSET_DEFAULT_SIZES);
+	for (uint64 row = 0; row < count; row++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		saved = MemoryContextSwitchTo(row_context);
+		emit_pin(fcinfo, table, row, has_tables ? &tables : NULL);
+		MemoryContextSwitchTo(saved);
+		MemoryContextReset(row_context);
+		if (SPI_tuptable != table)
+			SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_finish();
+	return (Datum) 0;
+}

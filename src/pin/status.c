@@ -1,0 +1,197 @@
+/*
+ * status.c
+ *		status(): are pins in force, and if not, why.
+ */
+#include "airflow_pin.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "airflow/catalog.h"
+#include "util/guarded.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+#include "util/result_rows.h"
+
+/* What stands in the way, found while the items are reported. */
+typedef struct StatusReport
+{
+	FunctionCallInfo fcinfo;
+	const char *schema; /* NULL: not to be told */
+	const char *obstacle;
+} StatusReport;
+
+PG_FUNCTION_INFO_V1(pin_status);
+
+static void
+report(StatusReport *status, const char *item, const char *state, const char *detail)
+{
+	const char *texts[] = {item, state, detail};
+
+	result_row_texts(status->fcinfo, lengthof(texts), texts);
+}
+
+static void
+obstacle(StatusReport *status, const char *what)
+{
+	if (status->obstacle == NULL)
+		status->obstacle = what;
+}
+
+static void
+report_extension(StatusReport *status)
+{
+	const char *installed;
+
+	query_run("SELECT extversion FROM pg_catalog.pg_extension"
+	          " WHERE extname OPERATOR(pg_catalog.=) 'airflow_pin'",
+	          NULL, true, 1);
+	installed = row_text(0, 1);
+	report(status, "extension", installed, "version of the SQL objects");
+	report(status, "library", AIRFLOW_PIN_VERSION,
+	       strcmp(installed, AIRFLOW_PIN_VERSION) == 0
+	           ? "version of the loaded library"
+	           : "differs from the extension: run ALTER EXTENSION airflow_pin UPDATE, or restart "
+	             "sessions that loaded the old library");
+}
+
+/* GuardedCall: find the schema. */
+static void
+find_schema(void *arg)
+{
+	((StatusReport *) arg)->schema = airflow_schema();
+}
+
+static void
+report_schema(StatusReport *status)
+{
+	ErrorData *error = guarded_call(find_schema, status);
+
+	if (error != NULL)
+	{
+		report(status, "airflow_schema", "missing",
+		       error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message);
+		obstacle(status, error->message);
+	}
+	else
+		report(status, "airflow_schema", status->schema,
+		       airflow_has_versions(status->schema)
+		           ? "Airflow 3: has DAG versions"
+		           : "has no DAG versions: pinning needs \"airflow db migrate\" to Airflow 3");
+	if (status->schema != NULL && !airflow_has_versions(status->schema))
+		obstacle(status, "these are not the tables of Airflow 3");
+}
+
+/* The revision of the schema, unless somebody holds a lock that would make us wait for it. */
+static void
+report_revision(StatusReport *status)
+{
+	Oid namespace = get_namespace_oid(status->schema, true);
+	Oid relation =
+	    OidIsValid(namespace) ? get_relname_relid("alembic_version", namespace) : InvalidOid;
+	OwnerScope scope;
+
+	if (!OidIsValid(relation))
+		report(status, "airflow_revision", "unknown", "there is no table alembic_version");
+	else if (!ConditionalLockRelationOid(relation, AccessShareLock))
+		report(status, "airflow_revision", "unknown", "alembic_version is locked by a migration");
+	else
+	{
+		owner_scope_enter(&scope, relation);
+		query_run(psprintf("SELECT version_num FROM %s.alembic_version",
+		                   quote_identifier(status->schema)),
+		          NULL, true, 1);
+		owner_scope_leave(&scope);
+		report(status, "airflow_revision", SPI_processed > 0 ? row_text(0, 1) : "none",
+		       "alembic_version of the Airflow core tables");
+	}
+}
+
+static void
+report_trigger(StatusReport *status)
+{
+	Oid namespace = get_namespace_oid(status->schema, true);
+	Oid dag_run = OidIsValid(namespace) ? get_relname_relid("dag_run", namespace) : InvalidOid;
+	AttachState state = OidIsValid(dag_run) ? airflow_attach_state(dag_run) : ATTACH_MISSING;
+	char *table = psprintf("%s.dag_run", quote_identifier(status->schema));
+
+	switch (state)
+	{
+		case ATTACH_PRESENT:
+			report(status, "trigger", "present", psprintf("BEFORE INSERT on %s", table));
+			break;
+		case ATTACH_DISABLED:
+			report(status, "trigger", "disabled",
+			       psprintf("on %s; SELECT airflow_pin.attach() enables it", table));
+			obstacle(status, "the trigger on dag_run is disabled");
+			break;
+		case ATTACH_MISSING:
+			report(status, "trigger", "missing",
+			       psprintf("on %s; SELECT airflow_pin.attach() puts it there", table));
+			obstacle(status, "the trigger on dag_run is missing");
+			break;
+	}
+}
+
+static void
+report_settings(StatusReport *status)
+{
+	report(status, "enabled", airflow_pin_enabled ? "on" : "off",
+	       "airflow_pin.enabled in this session");
+	if (!airflow_pin_enabled)
+		obstacle(status, "airflow_pin.enabled is off");
+	report(status, "unpinned_dags",
+	       airflow_pin_unpinned_dags == UNPINNED_REJECT ? "reject" : "allow",
+	       airflow_pin_unpinned_dags == UNPINNED_REJECT
+	           ? "runs of DAGs without a pin are refused"
+	           : "DAGs without a pin run their latest version");
+}
+
+static void
+report_pins(StatusReport *status)
+{
+	OwnerScope scope;
+
+	owner_scope_enter(&scope, pin_relation("pinned_version"));
+	query_run("SELECT count(DISTINCT dag_id) FILTER (WHERE valid_from <= now()"
+	          " AND (expires_at IS NULL OR expires_at > now())),"
+	          " count(*) FILTER (WHERE valid_from > now()),"
+	          " count(*) FILTER (WHERE expires_at <= now()) FROM airflow_pin.pinned_version",
+	          NULL, true, 1);
+	owner_scope_leave(&scope);
+	report(status, "pins", row_text(0, 1),
+	       psprintf("DAGs pinned now; %s scheduled and %s expired pins besides", row_text(0, 2),
+	                row_text(0, 3)));
+}
+
+/*
+ * status()
+ */
+Datum
+pin_status(PG_FUNCTION_ARGS)
+{
+	StatusReport status = {.fcinfo = fcinfo};
+
+	result_rows_begin(fcinfo);
+	SPI_connect();
+	report_extension(&status);
+	report_schema(&status);
+	if (status.schema != NULL)
+	{
+		report_revision(&status);
+		report_trigger(&status);
+	}
+	report_settings(&status);
+	report_pins(&status);
+	report(&status, "in_force", status.obstacle ? "no" : "yes",
+	       status.obstacle ? status.obstacle : "pins are obeyed by every insert into dag_run");
+	SPI_finish();
+	return (Datum) 0;
+}

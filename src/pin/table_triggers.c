@@ -1,0 +1,53 @@
+/*
+ * table_triggers.c
+ *		Triggers on the extension's own tables.
+ */
+#include "airflow_pin.h"
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/rel.h"
+
+#include "airflow/catalog.h"
+#include "pin/cache.h"
+
+PG_FUNCTION_INFO_V1(announce_pins);
+PG_FUNCTION_INFO_V1(refuse_change);
+
+static TriggerData *
+statement_trigger(FunctionCallInfo fcinfo, const char *function)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+		                errmsg("function \"%s\" must be fired FOR EACH STATEMENT", function)));
+	return trigger;
+}
+
+/*
+ * AFTER any change FOR EACH STATEMENT on pinned_version. It fires for plain DML, COPY and
+ * replication too, so no way of changing a pin leaves a session with an old one.
+ */
+Datum
+announce_pins(PG_FUNCTION_ARGS)
+{
+	pin_cache_announce(statement_trigger(fcinfo, "announce_pins")->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * BEFORE UPDATE, DELETE or TRUNCATE FOR EACH STATEMENT on pin_history.
+ */
+Datum
+refuse_change(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = statement_trigger(fcinfo, "refuse_change");
+
+	ereport(ERROR,
+	        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+	         errmsg("table \"%s\" is append-only", RelationGetRelationName(trigger->tg_relation)),
+	         errdetail("It tells who held which DAG at which version, and when."),
+	         errhint("To shorten it, a superuser may disable its trigger "
+	                 "\"refuse_change\" for one transaction.")));
+}

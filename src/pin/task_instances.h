@@ -1,0 +1,21 @@
+/*
+ * task_instances.h
+ *		Make a run's rows of task_instance those of a plan.
+ */
+#ifndef TASK_INSTANCES_H
+#define TASK_INSTANCES_H
+
+#include "postgres.h"
+
+#include "utils/uuid.h"
+
+#include "airflow/catalog.h"
+#include "airflow/task_plan.h"
+
+extern void task_instances_fill_unknown(const AirflowTables *tables, const char *dag_id,
+                                        const pg_uuid_t *version, TaskPlan *plan);
+extern void task_instances_apply(const AirflowTables *tables, const char *dag_id,
+                                 const char *run_id, const pg_uuid_t *version,
+                                 const TaskPlan *wanted, const TaskPlan *requested);
+
+#endif

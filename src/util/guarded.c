@@ -1,0 +1,57 @@
+/*
+ * guarded.c
+ *		Call a function so that its errors do not reach the caller's transaction.
+ */
+#include "guarded.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+/*
+ * What ends the statement on somebody's order must end it (a cancelled query, a closing server),
+ * and a transaction that cannot be serialized is lost whatever we do.
+ */
+static bool
+must_propagate(int sqlerrcode)
+{
+	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+	       sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
+
+/*
+ * Call function(arg) in a subtransaction. Returns NULL when it returned, else the error it raised,
+ * allocated in the caller's memory context, with the function's work and locks undone.
+ * Cancellation, shutdown and serialization failure are raised again.
+ */
+ErrorData *
+guarded_call(GuardedCall function, void *arg)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	ResourceOwner caller_owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller_context);
+
+	PG_TRY();
+	{
+		function(arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller_context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+
+	MemoryContextSwitchTo(caller_context);
+	CurrentResourceOwner = caller_owner;
+
+	if (error != NULL && must_propagate(error->sqlerrcode))
+		ReThrowError(error);
+	return error;
+}

@@ -1,0 +1,14 @@
+/*
+ * guarded.h
+ *		Call a function so that its errors do not reach the caller's transaction.
+ */
+#ifndef GUARDED_H
+#define GUARDED_H
+
+#include "postgres.h"
+
+typedef void (*GuardedCall)(void *arg);
+
+extern ErrorData *guarded_call(GuardedCall function, void *arg);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * owner_scope.h
+ *		Run SQL as the owner of the tables it touches, independent of search_path.
+ */
+#ifndef OWNER_SCOPE_H
+#define OWNER_SCOPE_H
+
+#include "postgres.h"
+
+typedef struct OwnerScope
+{
+	Oid saved_user;
+	int saved_context;
+	int guc_level;
+} OwnerScope;
+
+extern void owner_scope_enter(OwnerScope *scope, Oid relation);
+extern void owner_scope_leave(OwnerScope *scope);
+
+#endif
