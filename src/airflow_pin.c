@@ -17,9 +17,9 @@ int airflow_pin_unpinned_dags = UNPINNED_ALLOW;
 bool airflow_pin_log_decisions = true;
 
 static const struct config_enum_entry unpinned_dags_options[] = {
-    {"allow", UNPINNED_ALLOW, false},
-    {"reject", UNPINNED_REJECT, false},
-    {NULL, 0, false},
+	{"allow", UNPINNED_ALLOW, false},
+	{"reject", UNPINNED_REJECT, false},
+	{NULL, 0, false},
 };
 
 void _PG_init(void);
@@ -32,23 +32,23 @@ void
 _PG_init(void)
 {
 	DefineCustomBoolVariable("airflow_pin.enabled", "Obeys pins when DAG runs are inserted.",
-	                         "The kill switch: when off, runs are created as if no pin existed.",
-	                         &airflow_pin_enabled, true, PGC_SUSET, 0, NULL, NULL, NULL);
+							 "The kill switch: when off, runs are created as if no pin existed.",
+							 &airflow_pin_enabled, true, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomStringVariable("airflow_pin.airflow_schema", "Schema of the Airflow tables.",
-	                           "Empty: the attached schema, or else the only one that has both "
-	                           "dag_run and alembic_version.",
-	                           &airflow_pin_airflow_schema, "", PGC_SUSET, 0, NULL, NULL, NULL);
+							   "Empty: the attached schema, or else the only one that has both "
+							   "dag_run and alembic_version.",
+							   &airflow_pin_airflow_schema, "", PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomEnumVariable(
-	    "airflow_pin.unpinned_dags", "What happens to runs of DAGs without a pin.",
-	    "\"reject\" lets nothing run until it is pinned.", &airflow_pin_unpinned_dags,
-	    UNPINNED_ALLOW, unpinned_dags_options, PGC_SUSET, 0, NULL, NULL, NULL);
+		"airflow_pin.unpinned_dags", "What happens to runs of DAGs without a pin.",
+		"\"reject\" lets nothing run until it is pinned.", &airflow_pin_unpinned_dags,
+		UNPINNED_ALLOW, unpinned_dags_options, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomBoolVariable("airflow_pin.log_decisions",
-	                         "Writes each changed, refused or observed run to the server log too.",
-	                         "run_decision is always written; failures are always logged.",
-	                         &airflow_pin_log_decisions, true, PGC_SUSET, 0, NULL, NULL, NULL);
+							 "Writes each changed, refused or observed run to the server log too.",
+							 "run_decision is always written; failures are always logged.",
+							 &airflow_pin_log_decisions, true, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("airflow_pin");
 	pin_cache_init();

@@ -38,8 +38,8 @@ pin_relation(const char *name)
 
 	if (!OidIsValid(relation))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-		                errmsg("table \"%s.%s\" does not exist", PIN_SCHEMA, name),
-		                errhint("Run: CREATE EXTENSION airflow_pin;")));
+						errmsg("table \"%s.%s\" does not exist", PIN_SCHEMA, name),
+						errhint("Run: CREATE EXTENSION airflow_pin;")));
 	return relation;
 }
 
@@ -56,15 +56,15 @@ airflow_schemas(void)
 	HeapTuple tuple;
 
 	ScanKeyInit(&key, Anum_pg_class_relname, BTEqualStrategyNumber, F_NAMEEQ,
-	            CStringGetDatum("dag_run"));
+				CStringGetDatum("dag_run"));
 	scan = systable_beginscan(pg_class, ClassNameNspIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
 
 		if ((form->relkind == RELKIND_RELATION || form->relkind == RELKIND_PARTITIONED_TABLE) &&
-		    form->relpersistence != RELPERSISTENCE_TEMP &&
-		    OidIsValid(get_relname_relid("alembic_version", form->relnamespace)))
+			form->relpersistence != RELPERSISTENCE_TEMP &&
+			OidIsValid(get_relname_relid("alembic_version", form->relnamespace)))
 			schemas = lappend(schemas, get_namespace_name(form->relnamespace));
 	}
 	systable_endscan(scan);
@@ -92,7 +92,7 @@ airflow_attach_state(Oid dag_run)
 
 	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
 	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
-	            ObjectIdGetDatum(dag_run));
+				ObjectIdGetDatum(dag_run));
 	scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -138,12 +138,12 @@ raise_ambiguous_schema(List *schemas)
 	initStringInfo(&names);
 	foreach (cell, schemas)
 		appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "",
-		                 (const char *) lfirst(cell));
+						 (const char *) lfirst(cell));
 	ereport(ERROR,
-	        (errcode(ERRCODE_INVALID_SCHEMA_NAME), errmsg("several schemas have Airflow tables"),
-	         errdetail("They are %s.", names.data),
-	         errhint("Name one: SELECT airflow_pin.attach('<schema>'); or set "
-	                 "airflow_pin.airflow_schema.")));
+			(errcode(ERRCODE_INVALID_SCHEMA_NAME), errmsg("several schemas have Airflow tables"),
+			 errdetail("They are %s.", names.data),
+			 errhint("Name one: SELECT airflow_pin.attach('<schema>'); or set "
+					 "airflow_pin.airflow_schema.")));
 }
 
 /*
@@ -164,9 +164,9 @@ airflow_schema(void)
 	schemas = airflow_schemas();
 	if (schemas == NIL)
 		ereport(ERROR,
-		        (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("this database has no Airflow tables"),
-		         errdetail("No schema has both dag_run and alembic_version."),
-		         errhint("Connect to the metadata database, or set airflow_pin.airflow_schema.")));
+				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("this database has no Airflow tables"),
+				 errdetail("No schema has both dag_run and alembic_version."),
+				 errhint("Connect to the metadata database, or set airflow_pin.airflow_schema.")));
 	if (list_length(schemas) > 1)
 		raise_ambiguous_schema(schemas);
 	return linitial(schemas);
@@ -182,8 +182,8 @@ airflow_has_versions(const char *schema)
 	Oid dag_run = OidIsValid(namespace) ? get_relname_relid("dag_run", namespace) : InvalidOid;
 
 	return OidIsValid(dag_run) && OidIsValid(get_relname_relid("dag_version", namespace)) &&
-	       get_attnum(dag_run, "created_dag_version_id") != InvalidAttrNumber &&
-	       get_attnum(dag_run, "bundle_version") != InvalidAttrNumber;
+		   get_attnum(dag_run, "created_dag_version_id") != InvalidAttrNumber &&
+		   get_attnum(dag_run, "bundle_version") != InvalidAttrNumber;
 }
 
 static Oid
@@ -193,8 +193,8 @@ airflow_relation(Oid namespace, const char *schema, const char *name)
 
 	if (!OidIsValid(relation))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-		                errmsg("Airflow table \"%s.%s\" does not exist", schema, name),
-		                errhint("Is an \"airflow db migrate\" or \"airflow db reset\" running?")));
+						errmsg("Airflow table \"%s.%s\" does not exist", schema, name),
+						errhint("Is an \"airflow db migrate\" or \"airflow db reset\" running?")));
 	return relation;
 }
 
@@ -208,14 +208,14 @@ airflow_tables(AirflowTables *tables, const char *schema)
 
 	if (!OidIsValid(namespace) || !OidIsValid(get_relname_relid("dag_run", namespace)))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-		                errmsg("schema \"%s\" has no Airflow tables", schema),
-		                errhint("Check airflow_pin.airflow_schema.")));
+						errmsg("schema \"%s\" has no Airflow tables", schema),
+						errhint("Check airflow_pin.airflow_schema.")));
 	if (!airflow_has_versions(schema))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-		                errmsg("the Airflow tables in schema \"%s\" have no DAG versions", schema),
-		                errdetail("Pinning needs Airflow 3.0 or later: table dag_version and its "
-		                          "columns in dag_run."),
-		                errhint("Run \"airflow db migrate\" to Airflow 3 first.")));
+						errmsg("the Airflow tables in schema \"%s\" have no DAG versions", schema),
+						errdetail("Pinning needs Airflow 3.0 or later: table dag_version and its "
+								  "columns in dag_run."),
+						errhint("Run \"airflow db migrate\" to Airflow 3 first.")));
 
 	tables->schema = pstrdup(schema);
 	tables->quoted_schema = pstrdup(quote_identifier(schema));

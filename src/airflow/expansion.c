@@ -27,7 +27,7 @@ multiply_lengths(int64 a, int64 b)
 		return LENGTH_UNRESOLVED;
 	if (pg_mul_s64_overflow(a, b, &product) || product > PG_INT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-		                errmsg("a mapped task has too many task instances")));
+						errmsg("a mapped task has too many task instances")));
 	return product;
 }
 
@@ -35,7 +35,7 @@ static void
 raise_unknown_mapping(void)
 {
 	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-	                errmsg("a mapped task's input is neither a literal nor an XCom reference")));
+					errmsg("a mapped task's input is neither a literal nor an XCom reference")));
 }
 
 /*
@@ -59,7 +59,7 @@ argument_length(const JsonbValue *value)
 	if (json_string_is(type, "xcomref"))
 		return LENGTH_UNRESOLVED;
 	if (content == NULL || !(json_string_is(type, "dict") || json_string_is(type, "tuple") ||
-	                         json_string_is(type, "set")))
+							 json_string_is(type, "set")))
 		raise_unknown_mapping();
 	return JsonContainerSize(content);
 }
@@ -69,7 +69,7 @@ static int64
 dict_of_lists_length(const JsonbValue *value)
 {
 	JsonbContainer *arguments =
-	    value->type == jbvBinary ? json_child(value->val.binary.data, "__var") : NULL;
+		value->type == jbvBinary ? json_child(value->val.binary.data, "__var") : NULL;
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue item;
@@ -109,15 +109,15 @@ add_group(TaskGroups *groups, int64 length)
 	{
 		groups->capacity = Max(groups->capacity * 2, 16);
 		groups->lengths = groups->lengths
-		                      ? repalloc(groups->lengths, groups->capacity * sizeof(int64))
-		                      : palloc(groups->capacity * sizeof(int64));
+							  ? repalloc(groups->lengths, groups->capacity * sizeof(int64))
+							  : palloc(groups->capacity * sizeof(int64));
 	}
 	groups->lengths[groups->count] = length;
 	return groups->count++;
 }
 
 static void read_group(TaskGroups *groups, JsonbContainer *group, int64 outer, GroupMember member,
-                       void *arg);
+					   void *arg);
 
 /* A child is ["operator", task_id] or ["taskgroup", {...}]. */
 static void
@@ -129,7 +129,7 @@ read_child(TaskGroups *groups, const JsonbValue *child, int group, GroupMember m
 
 	if (pair == NULL || !JsonContainerIsArray(pair) || JsonContainerSize(pair) != 2)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-		                errmsg("a task group of the serialized DAG is malformed")));
+						errmsg("a task group of the serialized DAG is malformed")));
 	kind = getIthJsonbValueFromContainer(pair, 0);
 	content = getIthJsonbValueFromContainer(pair, 1);
 	if (json_string_is(kind, "operator") && content->type == jbvString)
@@ -190,7 +190,7 @@ task_instances(const SerializedTask *task, const TaskGroups *groups)
 	{
 		JsonbValue *attribute = json_member(task->layers.own, "_expand_input_attr");
 		char *name = attribute && attribute->type == jbvString ? json_string(attribute)
-		                                                       : pstrdup("expand_input");
+															   : pstrdup("expand_input");
 		int64 own = expand_input_length(json_child(task->layers.own, name));
 
 		length = length == LENGTH_NOT_MAPPED ? own : multiply_lengths(own, length);

@@ -23,7 +23,7 @@ typedef struct TaskGroups
 } TaskGroups;
 
 extern void task_groups_read(TaskGroups *groups, JsonbContainer *root, GroupMember member,
-                             void *arg);
+							 void *arg);
 extern int32 task_instances(const SerializedTask *task, const TaskGroups *groups);
 
 #endif

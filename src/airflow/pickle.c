@@ -55,7 +55,7 @@
 typedef struct Pickler
 {
 	StringInfoData body;
-	const char *unsupported;      /* the first thing that cannot be written, or NULL */
+	const char *unsupported;	  /* the first thing that cannot be written, or NULL */
 	JsonbContainer *pod_override; /* the member of that name, or NULL */
 } Pickler;
 
@@ -379,11 +379,11 @@ pickle_executor_config(const JsonbValue *encoded, const char **unsupported_part)
 
 	initStringInfo(&pickler.body);
 	config = encoded && encoded->type == jbvBinary ? json_child(encoded->val.binary.data, "__var")
-	                                               : NULL;
+												   : NULL;
 	if (encoded == NULL)
 		appendStringInfoString(&pickler.body, "}\x94");
 	else if (config != NULL && JsonContainerIsObject(config) &&
-	         json_string_is(json_member(encoded->val.binary.data, "__type"), "dict"))
+			 json_string_is(json_member(encoded->val.binary.data, "__type"), "dict"))
 	{
 		pickler.pod_override = json_child(config, "pod_override");
 		pickle_dict(&pickler, config, pickle_member);

@@ -31,8 +31,8 @@ find_task(const TaskGraph *graph, const char *task_id)
 			low = middle + 1;
 	}
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-	                errmsg("task \"%s\" is downstream of another but not in the serialized DAG",
-	                       task_id)));
+					errmsg("task \"%s\" is downstream of another but not in the serialized DAG",
+						   task_id)));
 }
 
 static JsonbContainer *
@@ -163,6 +163,6 @@ priority_weight(TaskGraph *graph, int task)
 
 	if (weight < PG_INT32_MIN || weight > PG_INT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-		                errmsg("priority weight of task \"%s\" is out of range", self->task_id)));
+						errmsg("priority weight of task \"%s\" is out of range", self->task_id)));
 	return (int32) weight;
 }

@@ -48,8 +48,8 @@ check_inflate(z_stream *stream, int result)
 {
 	if (result != Z_OK)
 		ereport(ERROR,
-		        (errcode(ERRCODE_DATA_CORRUPTED), errmsg("could not decompress a serialized DAG"),
-		         errdetail("zlib reports: %s.", stream->msg ? stream->msg : zError(result))));
+				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("could not decompress a serialized DAG"),
+				 errdetail("zlib reports: %s.", stream->msg ? stream->msg : zError(result))));
 }
 
 /*
@@ -80,7 +80,7 @@ inflate_text(const char *compressed, size_t length)
 			check_inflate(&stream, Z_BUF_ERROR); /* the input ends too early */
 		if (size >= MAX_JSON_BYTES)
 			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			                errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES)));
+							errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES)));
 		size = Min(size * 2, MAX_JSON_BYTES);
 		text = repalloc(text, size + 1);
 	}
@@ -96,7 +96,7 @@ inflate_text(const char *compressed, size_t length)
  */
 Jsonb *
 serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
-                      bool compressed_isnull)
+					  bool compressed_isnull)
 {
 	if (!data_isnull && data_type == JSONBOID)
 		return DatumGetJsonbP(data);
@@ -109,7 +109,7 @@ serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compres
 		return jsonb_from_cstring(inflate_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
 	}
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a serialized DAG has no content"),
-	                errdetail("Both data and data_compressed are NULL.")));
+					errdetail("Both data and data_compressed are NULL.")));
 }
 
 /*
@@ -131,10 +131,10 @@ serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, char 
 	arg_uuid(&args, version);
 	owner_scope_enter(&scope, tables->serialized_dag);
 	query_run_kept(&plan,
-	               psprintf("SELECT data, data_compressed, dag_hash FROM %s.serialized_dag"
-	                        " WHERE dag_version_id = $1",
-	                        tables->quoted_schema),
-	               &args, 1);
+				   psprintf("SELECT data, data_compressed, dag_hash FROM %s.serialized_dag"
+							" WHERE dag_version_id = $1",
+							tables->quoted_schema),
+				   &args, 1);
 	owner_scope_leave(&scope);
 	if (SPI_processed == 0)
 		return NULL;
@@ -144,7 +144,7 @@ serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, char 
 	if (dag_hash != NULL)
 		*dag_hash = MemoryContextStrdup(context, row_text(0, 3));
 	return serialized_dag_decode(data, data_isnull, SPI_gettypeid(SPI_tuptable->tupdesc, 1),
-	                             compressed, compressed_isnull);
+								 compressed, compressed_isnull);
 }
 
 /*
@@ -161,12 +161,12 @@ serialized_dag_body(Jsonb *data)
 
 	if (number < SERIALIZER_VERSION_MIN || number > SERIALIZER_VERSION_MAX)
 		ereport(ERROR,
-		        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-		         errmsg("serialized DAG has serializer version %s, which is not supported",
-		                text ? text : "NULL"),
-		         errdetail("Supported are versions %d to %d.", SERIALIZER_VERSION_MIN,
-		                   SERIALIZER_VERSION_MAX),
-		         errhint("Upgrade airflow_pin to a release that knows this Airflow version.")));
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("serialized DAG has serializer version %s, which is not supported",
+						text ? text : "NULL"),
+				 errdetail("Supported are versions %d to %d.", SERIALIZER_VERSION_MIN,
+						   SERIALIZER_VERSION_MAX),
+				 errhint("Upgrade airflow_pin to a release that knows this Airflow version.")));
 	if (body == NULL || !JsonContainerIsObject(body))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("serialized DAG has no \"dag\"")));
 	return body;
@@ -198,7 +198,7 @@ json_string(const JsonbValue *value)
 		return pnstrdup(value->val.string.val, value->val.string.len);
 	if (value->type == jbvNumeric)
 		return DatumGetCString(
-		    DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+			DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
 	return NULL;
 }
 
@@ -206,6 +206,6 @@ bool
 json_string_is(const JsonbValue *value, const char *expected)
 {
 	return value != NULL && value->type == jbvString &&
-	       value->val.string.len == (int) strlen(expected) &&
-	       memcmp(value->val.string.val, expected, value->val.string.len) == 0;
+		   value->val.string.len == (int) strlen(expected) &&
+		   memcmp(value->val.string.val, expected, value->val.string.len) == 0;
 }

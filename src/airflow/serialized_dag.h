@@ -17,9 +17,9 @@
 #define SERIALIZER_VERSION_MAX 3
 
 extern Jsonb *serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
-                                    bool compressed_isnull);
+									bool compressed_isnull);
 extern Jsonb *serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version,
-                                  char **dag_hash);
+								  char **dag_hash);
 extern JsonbContainer *serialized_dag_body(Jsonb *data);
 
 extern JsonbValue *json_member(JsonbContainer *object, const char *key);

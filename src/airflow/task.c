@@ -42,10 +42,10 @@ raise_unexpected_field(const TaskLayers *layers, const char *name)
 	JsonbValue *task_id = json_member(layers->own, "task_id");
 
 	ereport(ERROR,
-	        (errcode(ERRCODE_DATA_CORRUPTED),
-	         errmsg("field \"%s\" of task \"%s\" has an unexpected type in the serialized "
-	                "DAG",
-	                name, task_id && task_id->type == jbvString ? json_string(task_id) : "?")));
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("field \"%s\" of task \"%s\" has an unexpected type in the serialized "
+					"DAG",
+					name, task_id && task_id->type == jbvString ? json_string(task_id) : "?")));
 }
 
 /* A text field; NULL for JSON null. */
@@ -90,12 +90,12 @@ json_timestamp(JsonbValue *value, TimestampTz *timestamp)
 		return false;
 	if (value->type != jbvNumeric)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-		                errmsg("a date in the serialized DAG is not a number")));
+						errmsg("a date in the serialized DAG is not a number")));
 	seconds =
-	    DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric)));
+		DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(value->val.numeric)));
 	if (fabs(seconds) > 1e12)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-		                errmsg("a date in the serialized DAG is out of range")));
+						errmsg("a date in the serialized DAG is out of range")));
 	seconds -= (double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
 	*timestamp = (TimestampTz) rint(seconds * USECS_PER_SEC);
 	return true;
@@ -109,13 +109,13 @@ weight_rule_from_name(const char *name)
 		const char *name;
 		WeightRule rule;
 	} rules[] = {
-	    /* get_airflow_priority_weight_strategies (airflow/task/priority_strategy.py) */
-	    {"downstream", WEIGHT_DOWNSTREAM},
-	    {"upstream", WEIGHT_UPSTREAM},
-	    {"absolute", WEIGHT_ABSOLUTE},
-	    {"airflow.task.priority_strategy._DownstreamPriorityWeightStrategy", WEIGHT_DOWNSTREAM},
-	    {"airflow.task.priority_strategy._UpstreamPriorityWeightStrategy", WEIGHT_UPSTREAM},
-	    {"airflow.task.priority_strategy._AbsolutePriorityWeightStrategy", WEIGHT_ABSOLUTE},
+		/* get_airflow_priority_weight_strategies (airflow/task/priority_strategy.py) */
+		{"downstream", WEIGHT_DOWNSTREAM},
+		{"upstream", WEIGHT_UPSTREAM},
+		{"absolute", WEIGHT_ABSOLUTE},
+		{"airflow.task.priority_strategy._DownstreamPriorityWeightStrategy", WEIGHT_DOWNSTREAM},
+		{"airflow.task.priority_strategy._UpstreamPriorityWeightStrategy", WEIGHT_UPSTREAM},
+		{"airflow.task.priority_strategy._AbsolutePriorityWeightStrategy", WEIGHT_ABSOLUTE},
 	};
 
 	for (int i = 0; i < (int) lengthof(rules); i++)
@@ -136,13 +136,13 @@ task_read(SerializedTask *task, JsonbContainer *own, JsonbContainer *client_defa
 
 	if (task_id == NULL || task_id->type != jbvString)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-		                errmsg("a task of the serialized DAG has no task_id")));
+						errmsg("a task of the serialized DAG has no task_id")));
 	task->task_id = json_string(task_id);
 	task->group = -1;
 	task->layers.own = own;
 	task->layers.client_defaults = client_defaults;
 	task->layers.is_mapped =
-	    is_mapped != NULL && is_mapped->type == jbvBool && is_mapped->val.boolean;
+		is_mapped != NULL && is_mapped->type == jbvBool && is_mapped->val.boolean;
 	task->layers.partial_kwargs = json_child(own, "partial_kwargs");
 
 	task->priority_weight = task_int(&task->layers, "priority_weight", 1);

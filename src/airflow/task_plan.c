@@ -34,7 +34,7 @@ read_tasks(TaskList *list, JsonbContainer *body, JsonbContainer *client_defaults
 
 	if (tasks == NULL || !JsonContainerIsArray(tasks))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-		                errmsg("the serialized DAG has no list of tasks")));
+						errmsg("the serialized DAG has no list of tasks")));
 	size = JsonContainerSize(tasks);
 	list->count = 0;
 	list->tasks = palloc0(Max(size, 1) * sizeof(SerializedTask));
@@ -46,15 +46,15 @@ read_tasks(TaskList *list, JsonbContainer *body, JsonbContainer *client_defaults
 
 		if (own == NULL || !json_string_is(json_member(wrapper, "__type"), "operator"))
 			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-			                errmsg("a task of the serialized DAG is malformed")));
+							errmsg("a task of the serialized DAG is malformed")));
 		task_read(&list->tasks[list->count++], own, client_defaults);
 	}
 	qsort(list->tasks, list->count, sizeof(SerializedTask), compare_serialized_tasks);
 	for (int i = 1; i < list->count; i++)
 		if (compare_serialized_tasks(&list->tasks[i - 1], &list->tasks[i]) == 0)
 			ereport(ERROR,
-			        (errcode(ERRCODE_DATA_CORRUPTED),
-			         errmsg("task \"%s\" is twice in the serialized DAG", list->tasks[i].task_id)));
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("task \"%s\" is twice in the serialized DAG", list->tasks[i].task_id)));
 }
 
 /* GroupMember: note the task's group. */
@@ -64,7 +64,7 @@ set_group(const char *task_id, int group, void *arg)
 	TaskList *list = arg;
 	SerializedTask key = {.task_id = (char *) task_id};
 	SerializedTask *task =
-	    bsearch(&key, list->tasks, list->count, sizeof(SerializedTask), compare_serialized_tasks);
+		bsearch(&key, list->tasks, list->count, sizeof(SerializedTask), compare_serialized_tasks);
 
 	if (task != NULL)
 		task->group = group;
@@ -73,10 +73,10 @@ set_group(const char *task_id, int group, void *arg)
 /* A task's own date, or else the DAG's: OperatorSerialization.set_task_dag_references. */
 static bool
 effective_date(const SerializedTask *task, JsonbContainer *body, const char *name,
-               TimestampTz *date)
+			   TimestampTz *date)
 {
 	return json_timestamp(json_member(task->layers.own, name), date) ||
-	       json_timestamp(json_member(body, name), date);
+		   json_timestamp(json_member(body, name), date);
 }
 
 /* task_filter in DagRun.verify_integrity. */
@@ -101,20 +101,20 @@ plan_names(PlannedTask *planned, const SerializedTask *task)
 	const TaskLayers *layers = &task->layers;
 	JsonbValue *display_name;
 
-	planned->operator= task_text(layers, "task_type", "BaseOperator");
+	planned->task_type = task_text(layers, "task_type", "BaseOperator");
 	planned->custom_operator_name = task_text(layers, "_operator_name", NULL);
 	if (planned->custom_operator_name == NULL ||
-	    (!layers->is_mapped && planned->custom_operator_name[0] == '\0'))
-		planned->custom_operator_name = planned->operator;
+		(!layers->is_mapped && planned->custom_operator_name[0] == '\0'))
+		planned->custom_operator_name = planned->task_type;
 
 	if (layers->is_mapped)
 		display_name = json_member(layers->partial_kwargs, "task_display_name");
 	else if ((display_name = json_member(layers->own, "task_display_name")) == NULL)
 		display_name = json_member(layers->own, "_task_display_name");
 	planned->task_display_name =
-	    display_name && display_name->type == jbvString && display_name->val.string.len > 0
-	        ? json_string(display_name)
-	        : task->task_id;
+		display_name && display_name->type == jbvString && display_name->val.string.len > 0
+			? json_string(display_name)
+			: task->task_id;
 }
 
 static void
@@ -132,7 +132,7 @@ plan_task(PlannedTask *planned, TaskGraph *graph, int index, const TaskGroups *g
 	planned->pool_slots = task_int(layers, "pool_slots", 1);
 	planned->max_tries = task_int(layers, "retries", 0);
 	planned->executor_config = pickle_executor_config(task_field(layers, "executor_config"),
-	                                                  &planned->unknown_executor_config);
+													  &planned->unknown_executor_config);
 	if (task->weight_rule == WEIGHT_CUSTOM)
 		planned->unknown_weight_rule = task->weight_rule_name;
 	else
@@ -149,7 +149,7 @@ task_plan_build(Jsonb *data, const RunFacts *run)
 {
 	JsonbContainer *body = serialized_dag_body(data);
 	JsonbContainer *client_defaults =
-	    json_child(json_child(&data->root, "client_defaults"), "tasks");
+		json_child(json_child(&data->root, "client_defaults"), "tasks");
 	TaskPlan *plan = palloc0(sizeof(TaskPlan));
 	TaskList list;
 	TaskGroups groups;

@@ -29,7 +29,7 @@ typedef struct PlannedTask
 	char *task_id;
 	int32 instances; /* NOT_EXPANDED, or rows 0 .. instances - 1 */
 	char *task_display_name;
-	char *operator;
+	char *task_type;
 	char *custom_operator_name;
 	char *queue;
 	char *pool;

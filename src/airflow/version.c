@@ -15,12 +15,12 @@
 #include "util/query.h"
 
 static void
-run_as_airflow(const AirflowTables *tables, const char *sql, QueryArgs *args, long limit)
+run_as_airflow(const AirflowTables *tables, KeptPlan *plan, const char *sql, QueryArgs *args)
 {
 	OwnerScope scope;
 
 	owner_scope_enter(&scope, tables->dag_version);
-	query_run(sql, args, false, limit);
+	query_run_kept(plan, sql, args, 1);
 	owner_scope_leave(&scope);
 }
 
@@ -30,13 +30,14 @@ run_as_airflow(const AirflowTables *tables, const char *sql, QueryArgs *args, lo
 bool
 dag_source(const AirflowTables *tables, const char *dag_id, DagSource *source)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	arg_text(&args, dag_id);
-	run_as_airflow(tables,
-	               psprintf("SELECT bundle_name, bundle_version FROM %s.dag WHERE dag_id = $1",
-	                        tables->quoted_schema),
-	               &args, 1);
+	run_as_airflow(tables, &plan,
+				   psprintf("SELECT bundle_name, bundle_version FROM %s.dag WHERE dag_id = $1",
+							tables->quoted_schema),
+				   &args);
 	if (SPI_processed == 0)
 		return false;
 	source->bundle_name = row_text(0, 1);
@@ -45,18 +46,18 @@ dag_source(const AirflowTables *tables, const char *dag_id, DagSource *source)
 }
 
 static bool
-find_version(const AirflowTables *tables, const char *condition, QueryArgs *args,
-             DagVersion *version)
+find_version(const AirflowTables *tables, KeptPlan *plan, const char *condition, QueryArgs *args,
+			 DagVersion *version)
 {
 	char *sql = psprintf("SELECT v.id, v.version_number, v.bundle_name, v.bundle_version,"
-	                     " s.dag_hash, c.source_code_hash"
-	                     " FROM %1$s.dag_version v"
-	                     " LEFT JOIN %1$s.serialized_dag s ON s.dag_version_id = v.id"
-	                     " LEFT JOIN %1$s.dag_code c ON c.dag_version_id = v.id"
-	                     " WHERE %2$s ORDER BY v.version_number DESC LIMIT 1",
-	                     tables->quoted_schema, condition);
+						 " s.dag_hash, c.source_code_hash"
+						 " FROM %1$s.dag_version v"
+						 " LEFT JOIN %1$s.serialized_dag s ON s.dag_version_id = v.id"
+						 " LEFT JOIN %1$s.dag_code c ON c.dag_version_id = v.id"
+						 " WHERE %2$s ORDER BY v.version_number DESC LIMIT 1",
+						 tables->quoted_schema, condition);
 
-	run_as_airflow(tables, sql, args, 1);
+	run_as_airflow(tables, plan, sql, args);
 	if (SPI_processed == 0)
 		return false;
 	version->id = *row_uuid(0, 1);
@@ -75,41 +76,45 @@ find_version(const AirflowTables *tables, const char *condition, QueryArgs *args
 bool
 version_latest(const AirflowTables *tables, const char *dag_id, DagVersion *version)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	arg_text(&args, dag_id);
-	return find_version(tables, "v.dag_id = $1", &args, version);
+	return find_version(tables, &plan, "v.dag_id = $1", &args, version);
 }
 
 bool
 version_by_number(const AirflowTables *tables, const char *dag_id, int32 number,
-                  DagVersion *version)
+				  DagVersion *version)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	arg_text(&args, dag_id);
 	arg_int(&args, number);
-	return find_version(tables, "v.dag_id = $1 AND v.version_number = $2", &args, version);
+	return find_version(tables, &plan, "v.dag_id = $1 AND v.version_number = $2", &args, version);
 }
 
 /* The nearest version below "number" that still exists. */
 bool
 version_before(const AirflowTables *tables, const char *dag_id, int32 number, DagVersion *version)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	arg_text(&args, dag_id);
 	arg_int(&args, number);
-	return find_version(tables, "v.dag_id = $1 AND v.version_number < $2", &args, version);
+	return find_version(tables, &plan, "v.dag_id = $1 AND v.version_number < $2", &args, version);
 }
 
 bool
 version_by_id(const AirflowTables *tables, const pg_uuid_t *id, DagVersion *version)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	arg_uuid(&args, id);
-	return find_version(tables, "v.id = $1", &args, version);
+	return find_version(tables, &plan, "v.id = $1", &args, version);
 }
 
 /*
@@ -123,9 +128,9 @@ version_lock(const AirflowTables *tables, const pg_uuid_t *id)
 
 	arg_uuid(&args, id);
 	run_as_airflow(
-	    tables,
-	    psprintf("SELECT 1 FROM %s.dag_version WHERE id = $1 FOR KEY SHARE", tables->quoted_schema),
-	    &args, 1);
+		tables,
+		psprintf("SELECT 1 FROM %s.dag_version WHERE id = $1 FOR KEY SHARE", tables->quoted_schema),
+		&args);
 	return SPI_processed > 0;
 }
 
@@ -133,18 +138,19 @@ version_lock(const AirflowTables *tables, const pg_uuid_t *id)
 char *
 version_numbers(const AirflowTables *tables, const char *dag_id)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	arg_text(&args, dag_id);
-	run_as_airflow(tables,
-	               psprintf("SELECT coalesce(string_agg(version_number::text, ', ' ORDER BY"
-	                        " version_number DESC) FILTER (WHERE place <= 20)"
-	                        " || CASE WHEN count(*) > 20 THEN ', ...' ELSE '' END, 'none')"
-	                        " FROM (SELECT version_number, row_number() OVER"
-	                        " (ORDER BY version_number DESC) AS place"
-	                        " FROM %s.dag_version WHERE dag_id = $1) v",
-	                        tables->quoted_schema),
-	               &args, 1);
+	run_as_airflow(tables, &plan,
+				   psprintf("SELECT coalesce(string_agg(version_number::text, ', ' ORDER BY"
+							" version_number DESC) FILTER (WHERE place <= 20)"
+							" || CASE WHEN count(*) > 20 THEN ', ...' ELSE '' END, 'none')"
+							" FROM (SELECT version_number, row_number() OVER"
+							" (ORDER BY version_number DESC) AS place"
+							" FROM %s.dag_version WHERE dag_id = $1) v",
+							tables->quoted_schema),
+				   &args);
 	return row_text(0, 1);
 }
 
@@ -180,8 +186,9 @@ new_run_commit(const AirflowTables *tables, const char *dag_id, const DagVersion
  */
 char *
 version_commit(const AirflowTables *tables, const char *dag_id, const DagVersion *version,
-               const DagVersion *latest)
+			   const DagVersion *latest)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	if (version->number == latest->number)
@@ -189,12 +196,12 @@ version_commit(const AirflowTables *tables, const char *dag_id, const DagVersion
 
 	arg_text(&args, dag_id);
 	arg_uuid(&args, &version->id);
-	run_as_airflow(tables,
-	               psprintf("SELECT bundle_version FROM %s.dag_run WHERE dag_id = $1"
-	                        " AND created_dag_version_id = $2 AND bundle_version IS NOT NULL"
-	                        " ORDER BY id DESC LIMIT 1",
-	                        tables->quoted_schema),
-	               &args, 1);
+	run_as_airflow(tables, &plan,
+				   psprintf("SELECT bundle_version FROM %s.dag_run WHERE dag_id = $1"
+							" AND created_dag_version_id = $2 AND bundle_version IS NOT NULL"
+							" ORDER BY id DESC LIMIT 1",
+							tables->quoted_schema),
+				   &args);
 	if (SPI_processed > 0)
 		return row_text(0, 1);
 	return bundle_versioning_disabled(tables, version) ? NULL : version->bundle_version;
@@ -205,8 +212,9 @@ version_commit(const AirflowTables *tables, const char *dag_id, const DagVersion
  */
 bool
 version_had_commit(const AirflowTables *tables, const char *dag_id, const DagVersion *version,
-                   const char *commit)
+				   const char *commit)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	if (version->bundle_version != NULL && strcmp(version->bundle_version, commit) == 0)
@@ -214,14 +222,14 @@ version_had_commit(const AirflowTables *tables, const char *dag_id, const DagVer
 	arg_text(&args, dag_id);
 	arg_uuid(&args, &version->id);
 	arg_text(&args, commit);
-	run_as_airflow(tables,
-	               psprintf("SELECT 1 FROM %1$s.dag_run WHERE dag_id = $1"
-	                        " AND created_dag_version_id = $2 AND bundle_version = $3"
-	                        " UNION ALL SELECT 1 FROM %1$s.dag d WHERE d.dag_id = $1"
-	                        " AND d.bundle_version = $3 AND $2 = (SELECT v.id"
-	                        " FROM %1$s.dag_version v WHERE v.dag_id = $1"
-	                        " ORDER BY v.version_number DESC LIMIT 1)",
-	                        tables->quoted_schema),
-	               &args, 1);
+	run_as_airflow(tables, &plan,
+				   psprintf("SELECT 1 FROM %1$s.dag_run WHERE dag_id = $1"
+							" AND created_dag_version_id = $2 AND bundle_version = $3"
+							" UNION ALL SELECT 1 FROM %1$s.dag d WHERE d.dag_id = $1"
+							" AND d.bundle_version = $3 AND $2 = (SELECT v.id"
+							" FROM %1$s.dag_version v WHERE v.dag_id = $1"
+							" ORDER BY v.version_number DESC LIMIT 1)",
+							tables->quoted_schema),
+				   &args);
 	return SPI_processed > 0;
 }

@@ -18,7 +18,7 @@ typedef struct DagVersion
 	int32 number;
 	char *bundle_name;
 	char *bundle_version; /* of the version itself; see version_commit() */
-	char *dag_hash;       /* NULL: no serialized_dag */
+	char *dag_hash;		  /* NULL: no serialized_dag */
 	char *source_code_hash;
 } DagVersion;
 
@@ -32,17 +32,17 @@ typedef struct DagSource
 extern bool dag_source(const AirflowTables *tables, const char *dag_id, DagSource *source);
 extern bool version_latest(const AirflowTables *tables, const char *dag_id, DagVersion *version);
 extern bool version_by_number(const AirflowTables *tables, const char *dag_id, int32 number,
-                              DagVersion *version);
+							  DagVersion *version);
 extern bool version_before(const AirflowTables *tables, const char *dag_id, int32 number,
-                           DagVersion *version);
+						   DagVersion *version);
 extern bool version_by_id(const AirflowTables *tables, const pg_uuid_t *id, DagVersion *version);
 extern bool version_lock(const AirflowTables *tables, const pg_uuid_t *id);
 extern char *version_numbers(const AirflowTables *tables, const char *dag_id);
 extern char *new_run_commit(const AirflowTables *tables, const char *dag_id,
-                            const DagVersion *latest);
+							const DagVersion *latest);
 extern char *version_commit(const AirflowTables *tables, const char *dag_id,
-                            const DagVersion *version, const DagVersion *latest);
+							const DagVersion *version, const DagVersion *latest);
 extern bool version_had_commit(const AirflowTables *tables, const char *dag_id,
-                               const DagVersion *version, const char *commit);
+							   const DagVersion *version, const char *commit);
 
 #endif

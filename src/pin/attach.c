@@ -40,7 +40,7 @@ run_ddl(void *arg)
 	int guc_level = NewGUCNestLevel();
 
 	(void) set_config_option("lock_timeout", psprintf("%d", ddl->lock_timeout), PGC_USERSET,
-	                         PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
 	for (int i = 0; i < (int) lengthof(ddl->sql) && ddl->sql[i] != NULL; i++)
 		query_run(ddl->sql[i], NULL, false, 0);
@@ -59,9 +59,9 @@ lock_holders(Oid relation)
 	SPI_connect();
 	arg_datum(&args, OIDOID, ObjectIdGetDatum(relation));
 	query_run("SELECT pg_catalog.string_agg(DISTINCT pid::pg_catalog.text, ', ')"
-	          " FROM pg_catalog.pg_locks WHERE relation OPERATOR(pg_catalog.=) $1 AND granted"
-	          " AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()",
-	          &args, false, 1);
+			  " FROM pg_catalog.pg_locks WHERE relation OPERATOR(pg_catalog.=) $1 AND granted"
+			  " AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()",
+			  &args, false, 1);
 	pids = row_text(0, 1);
 	pids = MemoryContextStrdup(context, pids ? pids : "unknown");
 	SPI_finish();
@@ -78,25 +78,25 @@ run_ddl_or_give_up(TableDdl *ddl)
 	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
 		ReThrowError(error);
 	ereport(ERROR,
-	        (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-	         errmsg("could not lock table \"%s\" within %d ms", get_rel_name(ddl->relation),
-	                ddl->lock_timeout),
-	         errdetail("Sessions that hold a lock on it: %s.", lock_holders(ddl->relation)),
-	         errhint("Wait until they are done and try again, or raise lock_timeout. Nothing was "
-	                 "changed.")));
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not lock table \"%s\" within %d ms", get_rel_name(ddl->relation),
+					ddl->lock_timeout),
+			 errdetail("Sessions that hold a lock on it: %s.", lock_holders(ddl->relation)),
+			 errhint("Wait until they are done and try again, or raise lock_timeout. Nothing was "
+					 "changed.")));
 }
 
 static int
 interval_milliseconds(const Interval *interval)
 {
 	double milliseconds =
-	    interval->time / 1000.0 +
-	    (interval->day + interval->month * (double) DAYS_PER_MONTH) * SECS_PER_DAY * 1000.0;
+		interval->time / 1000.0 +
+		(interval->day + interval->month * (double) DAYS_PER_MONTH) * SECS_PER_DAY * 1000.0;
 
 	if (milliseconds < 1 || milliseconds > PG_INT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("lock_timeout must be between 1 ms and 24 days"),
-		                errhint("The default is 2 seconds.")));
+						errmsg("lock_timeout must be between 1 ms and 24 days"),
+						errhint("The default is 2 seconds.")));
 	return (int) milliseconds;
 }
 
@@ -113,9 +113,9 @@ refuse_second_schema(const char *schema)
 
 	if (attached != NULL && strcmp(attached, schema) != 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-		                errmsg("airflow_pin is attached to schema \"%s\"", attached),
-		                errdetail("Pins are of one Airflow in each database."),
-		                errhint("Run: SELECT airflow_pin.detach();")));
+						errmsg("airflow_pin is attached to schema \"%s\"", attached),
+						errdetail("Pins are of one Airflow in each database."),
+						errhint("Run: SELECT airflow_pin.detach();")));
 }
 
 /*
@@ -145,10 +145,10 @@ pin_attach(PG_FUNCTION_ARGS)
 			break;
 		case ATTACH_MISSING:
 			ddl.sql[0] = psprintf("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
-			                      " EXECUTE FUNCTION airflow_pin.enforce_run()",
-			                      ENFORCE_TRIGGER, dag_run);
+								  " EXECUTE FUNCTION airflow_pin.enforce_run()",
+								  ENFORCE_TRIGGER, dag_run);
 			ddl.sql[1] = psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin",
-			                      ENFORCE_TRIGGER, dag_run);
+								  ENFORCE_TRIGGER, dag_run);
 			break;
 	}
 	run_ddl_or_give_up(&ddl);

@@ -102,7 +102,7 @@ start_anew(void)
 	cache = NULL;
 	if (cache_context == NULL)
 		cache_context =
-		    AllocSetContextCreate(CacheMemoryContext, "airflow_pin pins", ALLOCSET_DEFAULT_SIZES);
+			AllocSetContextCreate(CacheMemoryContext, "airflow_pin pins", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextReset(cache_context);
 	cache = pincache_create(cache_context, 128, NULL);
 }

@@ -41,14 +41,14 @@ require_attached(AirflowTables *tables)
 	airflow_tables(tables, airflow_schema());
 	if (airflow_attach_state(tables->dag_run) != ATTACH_PRESENT)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-		                errmsg("airflow_pin is not attached, so that no pin would be in force"),
-		                errdetail("Table \"%s.dag_run\" has no enabled trigger of airflow_pin.",
-		                          tables->schema),
-		                errhint("Run: SELECT airflow_pin.attach();")));
+						errmsg("airflow_pin is not attached, so that no pin would be in force"),
+						errdetail("Table \"%s.dag_run\" has no enabled trigger of airflow_pin.",
+								  tables->schema),
+						errhint("Run: SELECT airflow_pin.attach();")));
 	if (!airflow_pin_enabled)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-		                errmsg("airflow_pin.enabled is off, so that no pin would be in force"),
-		                errhint("Set airflow_pin.enabled to on.")));
+						errmsg("airflow_pin.enabled is off, so that no pin would be in force"),
+						errhint("Set airflow_pin.enabled to on.")));
 }
 
 /* Raise the error for a DAG that dag does not have. */
@@ -56,8 +56,8 @@ void
 raise_no_such_dag(const AirflowTables *tables, const char *dag_id)
 {
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("DAG \"%s\" does not exist", dag_id),
-	                errdetail("Table \"%s.dag\" has no row for it.", tables->schema),
-	                errhint("Check the spelling, and that the DAG has been parsed.")));
+					errdetail("Table \"%s.dag\" has no row for it.", tables->schema),
+					errhint("Check the spelling, and that the DAG has been parsed.")));
 }
 
 /* The latest version of a DAG; raises an error when there is none. */
@@ -70,8 +70,8 @@ require_latest(const AirflowTables *tables, const char *dag_id, DagVersion *late
 		raise_no_such_dag(tables, dag_id);
 	if (!version_latest(tables, dag_id, latest))
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("DAG \"%s\" has no version", dag_id),
-		                errdetail("Table \"%s.dag_version\" has no row for it.", tables->schema),
-		                errhint("Wait until the DAG processor has parsed it.")));
+						errdetail("Table \"%s.dag_version\" has no row for it.", tables->schema),
+						errhint("Wait until the DAG processor has parsed it.")));
 }
 
 /* The version of that number; raises an error that tells which exist. */
@@ -80,9 +80,9 @@ require_version(const AirflowTables *tables, const char *dag_id, int32 number, D
 {
 	if (!version_by_number(tables, dag_id, number, version))
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-		                errmsg("DAG \"%s\" has no version %d", dag_id, number),
-		                errdetail("Existing versions: %s.", version_numbers(tables, dag_id)),
-		                errhint("Pin one of these, or leave the number out for the latest.")));
+						errmsg("DAG \"%s\" has no version %d", dag_id, number),
+						errdetail("Existing versions: %s.", version_numbers(tables, dag_id)),
+						errhint("Pin one of these, or leave the number out for the latest.")));
 }
 
 static void
@@ -90,13 +90,13 @@ check_commit(const AirflowTables *tables, const PinSpec *spec)
 {
 	if (!version_had_commit(tables, spec->dag_id, spec->version, spec->commit))
 		ereport(ERROR,
-		        (errcode(ERRCODE_NO_DATA),
-		         errmsg("DAG \"%s\" never had commit \"%s\" under version %d", spec->dag_id,
-		                spec->commit, spec->version->number),
-		         errdetail("Neither a run of that version nor the version itself has it."),
-		         errhint("See column bundle_version of \"%s.dag_run\", or leave bundle_version "
-		                 "out.",
-		                 tables->schema)));
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("DAG \"%s\" never had commit \"%s\" under version %d", spec->dag_id,
+						spec->commit, spec->version->number),
+				 errdetail("Neither a run of that version nor the version itself has it."),
+				 errhint("See column bundle_version of \"%s.dag_run\", or leave bundle_version "
+						 "out.",
+						 tables->schema)));
 }
 
 /* What checking that a version can be computed takes, for guarded_call(). */
@@ -117,7 +117,7 @@ plan_version(void *arg)
 
 	if (data == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-		                errmsg("the version has no serialized DAG any more")));
+						errmsg("the version has no serialized DAG any more")));
 	plan = task_plan_build(data, &any_run);
 	if (check->fill_unknown)
 	{
@@ -125,7 +125,7 @@ plan_version(void *arg)
 
 		owner_scope_enter(&scope, check->tables->task_instance);
 		task_instances_fill_unknown(check->tables, check->spec->dag_id, &check->spec->version->id,
-		                            plan);
+									plan);
 		owner_scope_leave(&scope);
 	}
 }
@@ -142,18 +142,18 @@ check_plan(const AirflowTables *tables, const PinSpec *spec)
 
 	if ((error = guarded_call(plan_version, &check)) != NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-		                errmsg("version %d of DAG \"%s\" cannot be pinned with on_mismatch "
-		                       "\"rewrite\"",
-		                       spec->version->number, spec->dag_id),
-		                errdetail("Its task instances cannot be computed: %s.", error->message),
-		                errhint("Pin with on_mismatch => 'reject', or pin another version.")));
+						errmsg("version %d of DAG \"%s\" cannot be pinned with on_mismatch "
+							   "\"rewrite\"",
+							   spec->version->number, spec->dag_id),
+						errdetail("Its task instances cannot be computed: %s.", error->message),
+						errhint("Pin with on_mismatch => 'reject', or pin another version.")));
 	check.fill_unknown = true;
 	if ((error = guarded_call(plan_version, &check)) != NULL)
 		ereport(WARNING,
-		        (errmsg("runs of DAG \"%s\" will fail until Airflow itself has created one of "
-		                "version %d",
-		                spec->dag_id, spec->version->number),
-		         errdetail("%s. %s", error->message, error->detail ? error->detail : "")));
+				(errmsg("runs of DAG \"%s\" will fail until Airflow itself has created one of "
+						"version %d",
+						spec->dag_id, spec->version->number),
+				 errdetail("%s. %s", error->message, error->detail ? error->detail : "")));
 }
 
 static void
@@ -163,14 +163,14 @@ check_rewrite(const AirflowTables *tables, const PinSpec *spec)
 		return;
 	if (spec->commit == NULL)
 		ereport(
-		    ERROR,
-		    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-		     errmsg("DAG \"%s\" cannot be held at version %d", spec->dag_id, spec->version->number),
-		     errdetail("Its bundle \"%s\" is not versioned: Airflow runs the files on disk "
-		               "whatever the database says.",
-		               spec->version->bundle_name ? spec->version->bundle_name : ""),
-		     errhint("Pin with on_mismatch => 'reject' as a deployment gate, or serve the DAG "
-		             "from a versioned bundle such as Git.")));
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("DAG \"%s\" cannot be held at version %d", spec->dag_id, spec->version->number),
+			 errdetail("Its bundle \"%s\" is not versioned: Airflow runs the files on disk "
+					   "whatever the database says.",
+					   spec->version->bundle_name ? spec->version->bundle_name : ""),
+			 errhint("Pin with on_mismatch => 'reject' as a deployment gate, or serve the DAG "
+					 "from a versioned bundle such as Git.")));
 	check_plan(tables, spec);
 }
 
@@ -184,16 +184,16 @@ check_run_types(ArrayType *names)
 	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
 	if (count == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("run_types is empty"),
-		                errhint("NULL stands for all run types.")));
+						errhint("NULL stands for all run types.")));
 	for (int i = 0; i < count; i++)
 	{
 		char *name = nulls[i] ? pstrdup("NULL") : TextDatumGetCString(values[i]);
 
 		if (nulls[i] || run_type_from_name(name, strlen(name)) == RUN_UNKNOWN)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			                errmsg("unknown run type \"%s\"", name),
-			                errdetail("Run types are %s.", run_type_names()),
-			                errhint("NULL stands for all run types.")));
+							errmsg("unknown run type \"%s\"", name),
+							errdetail("Run types are %s.", run_type_names()),
+							errhint("NULL stands for all run types.")));
 	}
 }
 
@@ -206,15 +206,15 @@ check_times(const PinSpec *spec)
 		return;
 	if (spec->expires_at <= now)
 		ereport(ERROR,
-		        (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("expires_at is in the past"),
-		         errdetail("It is %s, and now is %s.", timestamptz_to_str(spec->expires_at),
-		                   pstrdup(timestamptz_to_str(now))),
-		         errhint("Leave it out for a pin without an end.")));
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("expires_at is in the past"),
+				 errdetail("It is %s, and now is %s.", timestamptz_to_str(spec->expires_at),
+						   pstrdup(timestamptz_to_str(now))),
+				 errhint("Leave it out for a pin without an end.")));
 	if (spec->expires_at <= spec->valid_from)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-		                errmsg("expires_at is not after valid_from"),
-		                errdetail("The pin would never be in force."),
-		                errhint("Give a later expires_at.")));
+						errmsg("expires_at is not after valid_from"),
+						errdetail("The pin would never be in force."),
+						errhint("Give a later expires_at.")));
 }
 
 static char *
@@ -228,7 +228,7 @@ required_text(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	if (PG_ARGISNULL(number))
 		ereport(ERROR,
-		        (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
 	return text_argument(fcinfo, number);
 }
 
@@ -247,21 +247,21 @@ spec_from_arguments(FunctionCallInfo fcinfo, PinSpec *spec)
 		spec->run_types = PG_GETARG_DATUM(5);
 	spec->allow_override = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
 	spec->valid_from = PG_ARGISNULL(7) || PG_GETARG_TIMESTAMPTZ(7) <= GetCurrentTimestamp()
-	                       ? DT_NOBEGIN
-	                       : PG_GETARG_TIMESTAMPTZ(7);
+						   ? DT_NOBEGIN
+						   : PG_GETARG_TIMESTAMPTZ(7);
 	spec->commit = text_argument(fcinfo, 8);
 	spec->reruns = required_text(fcinfo, 9, "reruns");
 
 	if (!on_mismatch_from_name(spec->on_mismatch, &on_mismatch))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("unknown on_mismatch \"%s\"", spec->on_mismatch),
-		                errdetail("It is one of rewrite, reject, observe."),
-		                errhint("\"rewrite\" holds the DAG at the pinned version.")));
+						errmsg("unknown on_mismatch \"%s\"", spec->on_mismatch),
+						errdetail("It is one of rewrite, reject, observe."),
+						errhint("\"rewrite\" holds the DAG at the pinned version.")));
 	if (strcmp(spec->reruns, "airflow") != 0 && strcmp(spec->reruns, "pinned") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("unknown reruns \"%s\"", spec->reruns),
-		                errdetail("It is one of airflow, pinned."),
-		                errhint("\"airflow\" leaves re-runs of existing runs to Airflow.")));
+						errmsg("unknown reruns \"%s\"", spec->reruns),
+						errdetail("It is one of airflow, pinned."),
+						errhint("\"airflow\" leaves re-runs of existing runs to Airflow.")));
 	if (spec->has_run_types)
 		check_run_types(PG_GETARG_ARRAYTYPE_P(5));
 	check_times(spec);
@@ -310,6 +310,11 @@ pin_pin(PG_FUNCTION_ARGS)
 
 	pin_store_lock(spec.dag_id);
 	pin_store_expire(spec.dag_id);
+	if (pin_store_same(&spec, &result))
+	{
+		SPI_finish();
+		PG_RETURN_DATUM(result);
+	}
 	has_past = pin_store_last(spec.dag_id, &past);
 	if (spec.valid_from != DT_NOBEGIN)
 		event = "schedule";
@@ -361,8 +366,8 @@ pin_unpin(PG_FUNCTION_ARGS)
 	had_pin = pin_store_remove(dag_id, reason, &in_force);
 	if (!had_pin && !dag_exists(dag_id))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-		                errmsg("DAG \"%s\" does not exist and has no pin", dag_id),
-		                errhint("SELECT * FROM airflow_pin.pins(); lists the pins.")));
+						errmsg("DAG \"%s\" does not exist and has no pin", dag_id),
+						errhint("SELECT * FROM airflow_pin.pins(); lists the pins.")));
 	if (!had_pin)
 		ereport(NOTICE, (errmsg("DAG \"%s\" is not pinned", dag_id)));
 	SPI_finish();
@@ -377,7 +382,7 @@ pin_unpin(PG_FUNCTION_ARGS)
  */
 static void
 spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinSpec *spec,
-                       DagVersion *version)
+					   DagVersion *version)
 {
 	DagVersion unused;
 	DagVersion latest;
@@ -387,9 +392,9 @@ spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinS
 	number = current ? current->version_number : latest.number;
 	if (!version_before(tables, spec->dag_id, number, version))
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-		                errmsg("DAG \"%s\" has nothing to roll back to", spec->dag_id),
-		                errdetail("There is no earlier pin and no version before %d.", number),
-		                errhint("Existing versions: %s.", version_numbers(tables, spec->dag_id))));
+						errmsg("DAG \"%s\" has nothing to roll back to", spec->dag_id),
+						errdetail("There is no earlier pin and no version before %d.", number),
+						errhint("Existing versions: %s.", version_numbers(tables, spec->dag_id))));
 	if (current == NULL || !pin_store_spec(current->history_id, spec, &unused))
 	{
 		spec->on_mismatch = "rewrite";
@@ -429,12 +434,12 @@ pin_rollback(PG_FUNCTION_ARGS)
 		previous = pin_store_previous(target);
 		if (!version_lock(&tables, &version.id))
 			ereport(ERROR,
-			        (errcode(ERRCODE_NO_DATA_FOUND),
-			         errmsg("version %d of DAG \"%s\", which was pinned before, no longer "
-			                "exists",
-			                version.number, spec.dag_id),
-			         errdetail("Existing versions: %s.", version_numbers(&tables, spec.dag_id)),
-			         errhint("Pin one of these.")));
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("version %d of DAG \"%s\", which was pinned before, no longer "
+							"exists",
+							version.number, spec.dag_id),
+					 errdetail("Existing versions: %s.", version_numbers(&tables, spec.dag_id)),
+					 errhint("Pin one of these.")));
 	}
 	else
 		spec_of_version_before(&tables, has_past && past.in_force ? &past : NULL, &spec, &version);
@@ -442,7 +447,7 @@ pin_rollback(PG_FUNCTION_ARGS)
 	check_rewrite(&tables, &spec);
 	if (pin_store_scheduled(spec.dag_id))
 		ereport(NOTICE, (errmsg("a move of the pin of DAG \"%s\" is still scheduled", spec.dag_id),
-		                 errhint("unpin() removes scheduled pins.")));
+						 errhint("unpin() removes scheduled pins.")));
 	result = pin_store_put(&spec, "rollback", has_past ? &past : NULL, previous);
 	SPI_finish();
 	PG_RETURN_DATUM(result);
@@ -464,10 +469,10 @@ pin_prune_decisions(PG_FUNCTION_ARGS)
 	query_run("SELECT $1 < interval '0'", &args, true, 1);
 	if (row_bool(0, 1))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("older_than must not be negative"),
-		                errhint("Give an age, such as '90 days'.")));
+						errmsg("older_than must not be negative"),
+						errhint("Give an age, such as '90 days'.")));
 	query_run("DELETE FROM airflow_pin.run_decision WHERE decided_at < clock_timestamp() - $1",
-	          &args, false, 0);
+			  &args, false, 0);
 	removed = SPI_processed;
 	owner_scope_leave(&scope);
 	pin_store_expire(NULL);

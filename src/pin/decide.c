@@ -10,9 +10,9 @@
 #include "airflow_pin.h"
 
 static const char *const action_names[] = {
-    [RUN_LATEST] = "latest", [RUN_MATCHES] = "matches", [RUN_REWRITE] = "rewrite",
-    [RUN_REJECT] = "reject", [RUN_OBSERVE] = "observe", [RUN_OVERRIDE] = "override",
-    [RUN_FAILED] = "failed",
+	[RUN_LATEST] = "latest", [RUN_MATCHES] = "matches", [RUN_REWRITE] = "rewrite",
+	[RUN_REJECT] = "reject", [RUN_OBSERVE] = "observe", [RUN_OVERRIDE] = "override",
+	[RUN_FAILED] = "failed",
 };
 
 const char *
@@ -41,7 +41,7 @@ bool
 run_matches_exactly(const RunRequest *request, const Pin *pin)
 {
 	return pin->bundle_version != NULL && same_version(request->version, &pin->dag_version_id) &&
-	       same_commit(request->commit, pin->bundle_version);
+		   same_commit(request->commit, pin->bundle_version);
 }
 
 /* "version 3 at commit abc", for messages. */
@@ -49,7 +49,7 @@ static char *
 describe(const DagVersion *version, const char *commit)
 {
 	return commit ? psprintf("version %d at commit %s", version->number, commit)
-	              : psprintf("version %d", version->number);
+				  : psprintf("version %d", version->number);
 }
 
 static void
@@ -67,7 +67,7 @@ fail(Decision *decision, char *detail, char *hint)
  */
 static bool
 find_target(const AirflowTables *tables, const RunRequest *request, const Pin *pin,
-            Decision *decision)
+			Decision *decision)
 {
 	DagVersion latest;
 
@@ -77,33 +77,33 @@ find_target(const AirflowTables *tables, const RunRequest *request, const Pin *p
 		decision->effective_commit = pin->bundle_version;
 		if (!decision->has_effective)
 			fail(decision, psprintf("The pinned version %d no longer exists.", pin->version_number),
-			     "Pin a version that exists, or unpin the DAG.");
+				 "Pin a version that exists, or unpin the DAG.");
 		return decision->has_effective;
 	}
 
 	if (request->override == OVERRIDE_INVALID)
 	{
 		fail(decision,
-		     "The run's conf key airflow_pin_version is neither a version number nor "
-		     "\"latest\".",
-		     "Give the number of an existing version, or \"latest\".");
+			 "The run's conf key airflow_pin_version is neither a version number nor "
+			 "\"latest\".",
+			 "Give the number of an existing version, or \"latest\".");
 		return false;
 	}
 	if (!version_latest(tables, request->dag_id, &latest) ||
-	    (request->override == OVERRIDE_NUMBER &&
-	     !version_by_number(tables, request->dag_id, request->override_number,
-	                        &decision->effective)))
+		(request->override == OVERRIDE_NUMBER &&
+		 !version_by_number(tables, request->dag_id, request->override_number,
+							&decision->effective)))
 	{
 		fail(decision,
-		     psprintf("The run's conf asks for version %d, which does not exist.",
-		              request->override_number),
-		     psprintf("Existing versions: %s.", version_numbers(tables, request->dag_id)));
+			 psprintf("The run's conf asks for version %d, which does not exist.",
+					  request->override_number),
+			 psprintf("Existing versions: %s.", version_numbers(tables, request->dag_id)));
 		return false;
 	}
 	if (request->override == OVERRIDE_LATEST)
 		decision->effective = latest;
 	decision->effective_commit =
-	    version_commit(tables, request->dag_id, &decision->effective, &latest);
+		version_commit(tables, request->dag_id, &decision->effective, &latest);
 	decision->has_effective = true;
 	return true;
 }
@@ -115,8 +115,8 @@ static bool
 source_changed(const Pin *pin, const DagVersion *current)
 {
 	return pin->bundle_version == NULL && pin->source_code_hash != NULL &&
-	       current->source_code_hash != NULL &&
-	       strcmp(pin->source_code_hash, current->source_code_hash) != 0;
+		   current->source_code_hash != NULL &&
+		   strcmp(pin->source_code_hash, current->source_code_hash) != 0;
 }
 
 /*
@@ -124,7 +124,7 @@ source_changed(const Pin *pin, const DagVersion *current)
  */
 static bool
 can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *pin,
-            bool is_override, Decision *decision)
+			bool is_override, Decision *decision)
 {
 	DagVersion *target = &decision->effective;
 	DagSource source;
@@ -132,35 +132,35 @@ can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *p
 	if (decision->effective_commit == NULL)
 	{
 		fail(decision,
-		     "The pinned version has no commit: Airflow runs the files on disk whatever the "
-		     "database says.",
-		     "Pin with on_mismatch => 'reject', or serve the DAG from a versioned bundle.");
+			 "The pinned version has no commit: Airflow runs the files on disk whatever the "
+			 "database says.",
+			 "Pin with on_mismatch => 'reject', or serve the DAG from a versioned bundle.");
 		return false;
 	}
 	if (target->dag_hash == NULL)
 	{
 		fail(decision,
-		     psprintf("The serialized DAG of version %d no longer exists.", target->number),
-		     "Pin a version that is complete, or unpin the DAG.");
+			 psprintf("The serialized DAG of version %d no longer exists.", target->number),
+			 "Pin a version that is complete, or unpin the DAG.");
 		return false;
 	}
 	if (!is_override && pin->dag_hash != NULL && strcmp(pin->dag_hash, target->dag_hash) != 0)
 	{
 		fail(decision,
-		     psprintf("Version %d was changed in place since it was pinned.", target->number),
-		     "Pin the DAG again to accept the content that the version has now.");
+			 psprintf("Version %d was changed in place since it was pinned.", target->number),
+			 "Pin the DAG again to accept the content that the version has now.");
 		return false;
 	}
 	if (!dag_source(tables, request->dag_id, &source) || source.bundle_name == NULL ||
-	    target->bundle_name == NULL || strcmp(source.bundle_name, target->bundle_name) != 0)
+		target->bundle_name == NULL || strcmp(source.bundle_name, target->bundle_name) != 0)
 	{
 		fail(
-		    decision,
-		    psprintf("Version %d is from bundle \"%s\", but the DAG is now in bundle \"%s\", where "
-		             "workers would look for the commit.",
-		             target->number, target->bundle_name ? target->bundle_name : "",
-		             source.bundle_name ? source.bundle_name : ""),
-		    "Pin a version of the bundle that the DAG is in now.");
+			decision,
+			psprintf("Version %d is from bundle \"%s\", but the DAG is now in bundle \"%s\", where "
+					 "workers would look for the commit.",
+					 target->number, target->bundle_name ? target->bundle_name : "",
+					 source.bundle_name ? source.bundle_name : ""),
+			"Pin a version of the bundle that the DAG is in now.");
 		return false;
 	}
 	return true;
@@ -181,15 +181,15 @@ decide_unpinned(Decision *decision)
 
 static void
 decide_mismatch(const AirflowTables *tables, const RunRequest *request, const Pin *pin,
-                bool is_override, Decision *decision)
+				bool is_override, Decision *decision)
 {
 	char *wanted = describe(&decision->effective, decision->effective_commit);
 	char *requested = decision->has_requested ? describe(&decision->requested, request->commit)
-	                                          : pstrdup("no version");
+											  : pstrdup("no version");
 	const char *ignored = !pin->allow_override && request->override != OVERRIDE_NONE
-	                          ? " The run's airflow_pin_version is ignored: the pin does not allow "
-	                            "overrides."
-	                          : "";
+							  ? " The run's airflow_pin_version is ignored: the pin does not allow "
+								"overrides."
+							  : "";
 
 	decision->rewritten = true;
 	if (is_override)
@@ -199,15 +199,15 @@ decide_mismatch(const AirflowTables *tables, const RunRequest *request, const Pi
 	}
 	else
 	{
-		decision->action = pin->on_mismatch == ON_MISMATCH_REWRITE  ? RUN_REWRITE
-		                   : pin->on_mismatch == ON_MISMATCH_REJECT ? RUN_REJECT
-		                                                            : RUN_OBSERVE;
+		decision->action = pin->on_mismatch == ON_MISMATCH_REWRITE	? RUN_REWRITE
+						   : pin->on_mismatch == ON_MISMATCH_REJECT ? RUN_REJECT
+																	: RUN_OBSERVE;
 		decision->detail = psprintf(
-		    "The DAG is pinned to %s, but the run is for %s%s.%s", wanted, requested,
-		    source_changed(pin, &decision->effective) ? " with other source code" : "", ignored);
+			"The DAG is pinned to %s, but the run is for %s%s.%s", wanted, requested,
+			source_changed(pin, &decision->effective) ? " with other source code" : "", ignored);
 		decision->hint = psprintf("Move the pin to release another version: "
-		                          "SELECT airflow_pin.pin('%s', <version>);",
-		                          request->dag_id);
+								  "SELECT airflow_pin.pin('%s', <version>);",
+								  request->dag_id);
 	}
 
 	if (decision->action == RUN_OBSERVE)
@@ -227,7 +227,7 @@ decide_mismatch(const AirflowTables *tables, const RunRequest *request, const Pi
  */
 void
 decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pin,
-           Decision *decision)
+		   Decision *decision)
 {
 	bool is_override;
 
@@ -254,13 +254,13 @@ decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pi
 		return;
 	is_override = pin->allow_override && request->override != OVERRIDE_NONE;
 	if (same_version(request->version, &decision->effective.id) &&
-	    same_commit(request->commit, decision->effective_commit) &&
-	    (is_override || !source_changed(pin, &decision->effective)))
+		same_commit(request->commit, decision->effective_commit) &&
+		(is_override || !source_changed(pin, &decision->effective)))
 	{
 		decision->action = is_override ? RUN_OVERRIDE : RUN_MATCHES;
 		decision->detail =
-		    psprintf(is_override ? "The run asked for %s in its conf." : "The DAG is pinned to %s.",
-		             describe(&decision->effective, decision->effective_commit));
+			psprintf(is_override ? "The run asked for %s in its conf." : "The DAG is pinned to %s.",
+					 describe(&decision->effective, decision->effective_commit));
 		return;
 	}
 	decide_mismatch(tables, request, pin, is_override, decision);

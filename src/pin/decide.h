@@ -28,20 +28,20 @@ typedef struct RunRequest
 	const char *run_type_name;
 	RunType run_type;
 	const pg_uuid_t *version; /* NULL: none */
-	const char *commit;       /* NULL: none */
+	const char *commit;		  /* NULL: none */
 	OverrideKind override;
 	int32 override_number;
 } RunRequest;
 
 typedef enum RunAction
 {
-	RUN_LATEST,  /* no pin has a say */
+	RUN_LATEST,	 /* no pin has a say */
 	RUN_MATCHES, /* it already is what the pin wants */
 	RUN_REWRITE,
 	RUN_REJECT,
 	RUN_OBSERVE,
 	RUN_OVERRIDE, /* it is what the run asked for, with the pin's leave */
-	RUN_FAILED    /* it cannot be done right */
+	RUN_FAILED	  /* it cannot be done right */
 } RunAction;
 
 /* The answer. "effective" is what the run becomes; it has none where has_effective is false. */
@@ -55,12 +55,12 @@ typedef struct Decision
 	DagVersion effective;
 	const char *effective_commit;
 	char *detail; /* a whole sentence */
-	char *hint;   /* for RUN_REJECT and RUN_FAILED */
+	char *hint;	  /* for RUN_REJECT and RUN_FAILED */
 } Decision;
 
 extern const char *run_action_name(RunAction action);
 extern bool run_matches_exactly(const RunRequest *request, const Pin *pin);
 extern void decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pin,
-                       Decision *decision);
+					   Decision *decision);
 
 #endif

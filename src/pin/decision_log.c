@@ -51,12 +51,12 @@ decision_record(const AirflowTables *tables, const RunRequest *request, const De
 
 	owner_scope_enter(&scope, pin_relation("run_decision"));
 	query_run_kept(&plan,
-	               "INSERT INTO airflow_pin.run_decision (dag_id, run_id, run_type, action,"
-	               " requested_version, effective_version, detail, requested_bundle_version,"
-	               " effective_bundle_version, requested_dag_version_id,"
-	               " effective_dag_version_id, effective_dag_hash, airflow_schema)"
-	               " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-	               &args, 0);
+				   "INSERT INTO airflow_pin.run_decision (dag_id, run_id, run_type, action,"
+				   " requested_version, effective_version, detail, requested_bundle_version,"
+				   " effective_bundle_version, requested_dag_version_id,"
+				   " effective_dag_version_id, effective_dag_hash, airflow_schema)"
+				   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+				   &args, 0);
 	owner_scope_leave(&scope);
 	recorded_in = GetTopFullTransactionId();
 }
@@ -69,7 +69,7 @@ bool
 decisions_are_ours(void)
 {
 	return FullTransactionIdIsValid(recorded_in) &&
-	       FullTransactionIdEquals(recorded_in, GetTopFullTransactionIdIfAny());
+		   FullTransactionIdEquals(recorded_in, GetTopFullTransactionIdIfAny());
 }
 
 /*
@@ -81,6 +81,6 @@ decision_log(const RunRequest *request, const Decision *decision)
 	if (decision->action != RUN_FAILED && !airflow_pin_log_decisions)
 		return;
 	ereport(LOG, (errmsg("airflow_pin: %s run \"%s\" of DAG \"%s\"",
-	                     run_action_name(decision->action), request->run_id, request->dag_id),
-	              errdetail_log("%s", decision->detail), errhidestmt(true), errhidecontext(true)));
+						 run_action_name(decision->action), request->run_id, request->dag_id),
+				  errdetail_log("%s", decision->detail), errhidestmt(true), errhidecontext(true)));
 }

@@ -10,7 +10,7 @@
 #include "pin/decide.h"
 
 extern void decision_record(const AirflowTables *tables, const RunRequest *request,
-                            const Decision *decision);
+							const Decision *decision);
 extern void decision_log(const RunRequest *request, const Decision *decision);
 extern bool decisions_are_ours(void);
 

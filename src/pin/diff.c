@@ -20,7 +20,7 @@
 
 /* Called for each key of two objects whose values differ; NULL where a side lacks it. */
 typedef void (*KeyDifference)(FunctionCallInfo fcinfo, const char *prefix, const char *key,
-                              JsonbValue *from, JsonbValue *to);
+							  JsonbValue *from, JsonbValue *to);
 
 PG_FUNCTION_INFO_V1(pin_diff);
 
@@ -57,7 +57,7 @@ key_text(const JsonbValue *key)
  */
 static void
 compare_objects(FunctionCallInfo fcinfo, const char *prefix, JsonbContainer *from,
-                JsonbContainer *to, KeyDifference difference)
+				JsonbContainer *to, KeyDifference difference)
 {
 	JsonbContainer *sides[] = {from, to};
 
@@ -92,7 +92,7 @@ compare_objects(FunctionCallInfo fcinfo, const char *prefix, JsonbContainer *fro
 /* KeyDifference: a field of a task. */
 static void
 task_field_differs(FunctionCallInfo fcinfo, const char *task_id, const char *field,
-                   JsonbValue *from, JsonbValue *to)
+				   JsonbValue *from, JsonbValue *to)
 {
 	emit(fcinfo, "task_changed", psprintf("%s.%s", task_id, field), from, to);
 }
@@ -100,7 +100,7 @@ task_field_differs(FunctionCallInfo fcinfo, const char *task_id, const char *fie
 /* KeyDifference: a member of the DAG itself. Tasks are compared one by one elsewhere. */
 static void
 dag_member_differs(FunctionCallInfo fcinfo, const char *prefix pg_attribute_unused(),
-                   const char *key, JsonbValue *from, JsonbValue *to)
+				   const char *key, JsonbValue *from, JsonbValue *to)
 {
 	if (strcmp(key, "tasks") == 0)
 		return;
@@ -110,7 +110,7 @@ dag_member_differs(FunctionCallInfo fcinfo, const char *prefix pg_attribute_unus
 /* KeyDifference: a default of all tasks. */
 static void
 default_differs(FunctionCallInfo fcinfo, const char *prefix, const char *key, JsonbValue *from,
-                JsonbValue *to)
+				JsonbValue *to)
 {
 	emit(fcinfo, "setting", psprintf("%s.%s", prefix, key), from, to);
 }
@@ -125,10 +125,10 @@ find_task(JsonbContainer *tasks, const char *task_id)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(tasks, i);
 		JsonbValue *task =
-		    element->type == jbvBinary ? json_member(element->val.binary.data, "__var") : NULL;
+			element->type == jbvBinary ? json_member(element->val.binary.data, "__var") : NULL;
 
 		if (task != NULL && task->type == jbvBinary &&
-		    json_string_is(json_member(task->val.binary.data, "task_id"), task_id))
+			json_string_is(json_member(task->val.binary.data, "task_id"), task_id))
 			return task;
 	}
 	return NULL;
@@ -140,7 +140,7 @@ find_task(JsonbContainer *tasks, const char *task_id)
  */
 static void
 compare_tasks(FunctionCallInfo fcinfo, JsonbContainer *tasks, JsonbContainer *others,
-              const char *kind, bool pairs)
+			  const char *kind, bool pairs)
 {
 	uint32 count = tasks && JsonContainerIsArray(tasks) ? JsonContainerSize(tasks) : 0;
 
@@ -148,9 +148,9 @@ compare_tasks(FunctionCallInfo fcinfo, JsonbContainer *tasks, JsonbContainer *ot
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(tasks, i);
 		JsonbValue *task =
-		    element->type == jbvBinary ? json_member(element->val.binary.data, "__var") : NULL;
+			element->type == jbvBinary ? json_member(element->val.binary.data, "__var") : NULL;
 		JsonbValue *task_id =
-		    task && task->type == jbvBinary ? json_member(task->val.binary.data, "task_id") : NULL;
+			task && task->type == jbvBinary ? json_member(task->val.binary.data, "task_id") : NULL;
 		JsonbValue *other;
 		char *name;
 
@@ -161,7 +161,7 @@ compare_tasks(FunctionCallInfo fcinfo, JsonbContainer *tasks, JsonbContainer *ot
 		other = find_task(others, name);
 		if (other != NULL && pairs)
 			compare_objects(fcinfo, name, task->val.binary.data, other->val.binary.data,
-			                task_field_differs);
+							task_field_differs);
 		else if (other == NULL)
 			emit(fcinfo, kind, name, pairs ? task : NULL, pairs ? NULL : task);
 	}
@@ -177,9 +177,9 @@ load_version(const AirflowTables *tables, const char *dag_id, int32 number)
 	data = serialized_dag_load(tables, &version.id, NULL);
 	if (data == NULL)
 		ereport(ERROR,
-		        (errcode(ERRCODE_NO_DATA_FOUND),
-		         errmsg("version %d of DAG \"%s\" has no serialized DAG", number, dag_id),
-		         errdetail("Airflow has removed it."), errhint("Compare with another version.")));
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("version %d of DAG \"%s\" has no serialized DAG", number, dag_id),
+				 errdetail("Airflow has removed it."), errhint("Compare with another version.")));
 	(void) serialized_dag_body(data);
 	return data;
 }
@@ -209,13 +209,13 @@ pin_diff(PG_FUNCTION_ARGS)
 	to_dag = serialized_dag_body(to);
 
 	compare_tasks(fcinfo, json_child(from_dag, "tasks"), json_child(to_dag, "tasks"),
-	              "task_removed", true);
+				  "task_removed", true);
 	compare_tasks(fcinfo, json_child(to_dag, "tasks"), json_child(from_dag, "tasks"), "task_added",
-	              false);
+				  false);
 	compare_objects(fcinfo, NULL, from_dag, to_dag, dag_member_differs);
 	compare_objects(fcinfo, "task_defaults",
-	                json_child(json_child(&from->root, "client_defaults"), "tasks"),
-	                json_child(json_child(&to->root, "client_defaults"), "tasks"), default_differs);
+					json_child(json_child(&from->root, "client_defaults"), "tasks"),
+					json_child(json_child(&to->root, "client_defaults"), "tasks"), default_differs);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -67,13 +67,13 @@ check_trigger_call(FunctionCallInfo fcinfo)
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-		                errmsg("function \"enforce_run\" was not called by a trigger"),
-		                errhint("Attach it with: SELECT airflow_pin.attach();")));
+						errmsg("function \"enforce_run\" was not called by a trigger"),
+						errhint("Attach it with: SELECT airflow_pin.attach();")));
 	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
-	    !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-		                errmsg("function \"enforce_run\" must be fired BEFORE INSERT FOR EACH ROW"),
-		                errhint("Attach it with: SELECT airflow_pin.attach();")));
+						errmsg("function \"enforce_run\" must be fired BEFORE INSERT FOR EACH ROW"),
+						errhint("Attach it with: SELECT airflow_pin.attach();")));
 }
 
 static Datum
@@ -187,10 +187,10 @@ static void
 raise_refused(const RunRequest *request, const Decision *decision)
 {
 	ereport(ERROR, (errcode(ERRCODE_RAISE_EXCEPTION),
-	                errmsg("airflow_pin refused %s run \"%s\" of DAG \"%s\"",
-	                       request->run_type_name, request->run_id, request->dag_id),
-	                errdetail("%s", decision->detail),
-	                decision->hint ? errhint("%s", decision->hint) : 0));
+					errmsg("airflow_pin refused %s run \"%s\" of DAG \"%s\"",
+						   request->run_type_name, request->run_id, request->dag_id),
+					errdetail("%s", decision->detail),
+					decision->hint ? errhint("%s", decision->hint) : 0));
 }
 
 /* Keep what the caller needs of the decision beyond SPI_finish(). */
@@ -202,7 +202,7 @@ keep_decision(DecideCall *call)
 
 	decision->detail = decision->detail ? pstrdup(decision->detail) : NULL;
 	decision->effective_commit =
-	    decision->effective_commit ? pstrdup(decision->effective_commit) : NULL;
+		decision->effective_commit ? pstrdup(decision->effective_commit) : NULL;
 	MemoryContextSwitchTo(saved);
 }
 
@@ -225,10 +225,10 @@ decide_and_record(void *arg)
 		if (call->asked_for && (decision->action == RUN_REJECT || decision->action == RUN_FAILED))
 			raise_refused(call->request, decision);
 		if (decision->rewritten && decision->has_effective &&
-		    !version_lock(&tables, &decision->effective.id))
+			!version_lock(&tables, &decision->effective.id))
 			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-			                errmsg("version %d of DAG \"%s\" was deleted",
-			                       decision->effective.number, call->request->dag_id)));
+							errmsg("version %d of DAG \"%s\" was deleted",
+								   decision->effective.number, call->request->dag_id)));
 		decision_record(&tables, call->request, decision);
 	}
 	keep_decision(call);
@@ -253,7 +253,7 @@ set_version(const NewRun *run, const Decision *decision)
 
 	values[0] = UUIDPGetDatum(&decision->effective.id);
 	values[1] =
-	    decision->effective_commit ? CStringGetTextDatum(decision->effective_commit) : (Datum) 0;
+		decision->effective_commit ? CStringGetTextDatum(decision->effective_commit) : (Datum) 0;
 	return heap_modify_tuple_by_cols(run->tuple, run->desc, 2, columns, values, nulls);
 }
 
@@ -264,7 +264,7 @@ set_failed(const NewRun *run, HeapTuple tuple)
 	TimestampTz now = GetCurrentTimestamp();
 	int columns[] = {run->columns->state, run->columns->start_date, run->columns->end_date};
 	Datum values[] = {CStringGetTextDatum("failed"), TimestampTzGetDatum(now),
-	                  TimestampTzGetDatum(now)};
+					  TimestampTzGetDatum(now)};
 	bool nulls[] = {false, false, false};
 
 	return heap_modify_tuple_by_cols(tuple, run->desc, 3, columns, values, nulls);
@@ -320,8 +320,8 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	if (call.pin == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW)
 		return run->tuple;
 	if (call.pin != NULL &&
-	    ((call.pin->run_types & request.run_type) == 0 ||
-	     (request.override == OVERRIDE_NONE && run_matches_exactly(&request, call.pin))))
+		((call.pin->run_types & request.run_type) == 0 ||
+		 (request.override == OVERRIDE_NONE && run_matches_exactly(&request, call.pin))))
 		return run->tuple;
 
 	if ((error = guarded_call(decide_and_record, &call)) != NULL)
@@ -364,5 +364,5 @@ enforce_run(PG_FUNCTION_ARGS)
 	if (likely(fill.pins == NULL && error == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW))
 		return PointerGetDatum(run.tuple);
 	return PointerGetDatum(
-	    enforce_pins(&run, RelationGetRelid(trigger->tg_relation), fill.pins, error));
+		enforce_pins(&run, RelationGetRelid(trigger->tg_relation), fill.pins, error));
 }

@@ -39,9 +39,9 @@ enum
 };
 
 static const char *const on_mismatch_names[] = {
-    [ON_MISMATCH_REWRITE] = "rewrite",
-    [ON_MISMATCH_REJECT] = "reject",
-    [ON_MISMATCH_OBSERVE] = "observe",
+	[ON_MISMATCH_REWRITE] = "rewrite",
+	[ON_MISMATCH_REJECT] = "reject",
+	[ON_MISMATCH_OBSERVE] = "observe",
 };
 
 /* DagRunType in airflow/utils/types.py. */
@@ -50,12 +50,12 @@ static const struct
 	const char *name;
 	RunType type;
 } run_types[] = {
-    {"scheduled", RUN_SCHEDULED},
-    {"manual", RUN_MANUAL},
-    {"backfill", RUN_BACKFILL},
-    {"asset_triggered", RUN_ASSET_TRIGGERED},
-    {"operator_triggered", RUN_OPERATOR_TRIGGERED},
-    {"asset_materialization", RUN_ASSET_MATERIALIZATION},
+	{"scheduled", RUN_SCHEDULED},
+	{"manual", RUN_MANUAL},
+	{"backfill", RUN_BACKFILL},
+	{"asset_triggered", RUN_ASSET_TRIGGERED},
+	{"operator_triggered", RUN_OPERATOR_TRIGGERED},
+	{"asset_materialization", RUN_ASSET_MATERIALIZATION},
 };
 
 const char *
@@ -92,7 +92,7 @@ const char *
 run_type_names(void)
 {
 	return "scheduled, manual, backfill, asset_triggered, operator_triggered, "
-	       "asset_materialization";
+		   "asset_materialization";
 }
 
 static char *
@@ -117,11 +117,11 @@ run_types_mask(HeapTuple tuple, TupleDesc desc)
 	if (isnull)
 		return RUN_TYPES_ALL;
 	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls,
-	                  &count);
+					  &count);
 	for (int i = 0; i < count; i++)
 		if (!nulls[i])
 			mask |= run_type_from_name(VARDATA_ANY(DatumGetPointer(names[i])),
-			                           VARSIZE_ANY_EXHDR(DatumGetPointer(names[i])));
+									   VARSIZE_ANY_EXHDR(DatumGetPointer(names[i])));
 	return mask;
 }
 
@@ -187,7 +187,7 @@ pins_read(const char *dag_id, size_t length)
 	HeapTuple tuple;
 
 	ScanKeyInit(&key, COLUMN_DAG_ID, BTEqualStrategyNumber, F_TEXTEQ,
-	            PointerGetDatum(cstring_to_text_with_len(dag_id, length)));
+				PointerGetDatum(cstring_to_text_with_len(dag_id, length)));
 	scan = systable_beginscan_ordered(relation, index, snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, BackwardScanDirection)))
 		list = append_pin(list, tuple, RelationGetDescr(relation));
@@ -233,7 +233,7 @@ pins_copy(const PinList *list, MemoryContext context)
 	size = header;
 	for (int i = 0; i < list->count; i++)
 		size += text_size(list->pins[i].bundle_name) + text_size(list->pins[i].bundle_version) +
-		        text_size(list->pins[i].dag_hash) + text_size(list->pins[i].source_code_hash);
+				text_size(list->pins[i].dag_hash) + text_size(list->pins[i].source_code_hash);
 
 	copy = MemoryContextAlloc(context, size);
 	memcpy(copy, list, header);

@@ -43,7 +43,7 @@ pin_store_lock(const char *dag_id)
 	uint32 hash = hash_bytes((const unsigned char *) dag_id, strlen(dag_id));
 
 	LockDatabaseObject(ExtensionRelationId, get_extension_oid("airflow_pin", false),
-	                   (uint16) (1 + hash % LOCK_BUCKETS), ExclusiveLock);
+					   (uint16) (1 + hash % LOCK_BUCKETS), ExclusiveLock);
 }
 
 /*
@@ -57,13 +57,13 @@ pin_store_expire(const char *dag_id)
 
 	arg_text(&args, dag_id);
 	run_as_owner("WITH gone AS (DELETE FROM airflow_pin.pinned_version"
-	             " WHERE ($1 IS NULL OR dag_id = $1) AND expires_at <= clock_timestamp()"
-	             " RETURNING *)"
-	             " INSERT INTO airflow_pin.pin_history (dag_id, event, at, reason, from_version,"
-	             " from_bundle_version, valid_from, expires_at)"
-	             " SELECT dag_id, 'expire', expires_at, reason, version_number, bundle_version,"
-	             " valid_from, expires_at FROM gone",
-	             &args, 0);
+				 " WHERE ($1 IS NULL OR dag_id = $1) AND expires_at <= clock_timestamp()"
+				 " RETURNING *)"
+				 " INSERT INTO airflow_pin.pin_history (dag_id, event, at, reason, from_version,"
+				 " from_bundle_version, valid_from, expires_at)"
+				 " SELECT dag_id, 'expire', expires_at, reason, version_number, bundle_version,"
+				 " valid_from, expires_at FROM gone",
+				 &args, 0);
 	return SPI_processed;
 }
 
@@ -79,18 +79,18 @@ pin_store_last(const char *dag_id, PastPin *past)
 
 	arg_text(&args, dag_id);
 	run_as_owner("SELECT history_id, version_number, dag_version_id, bundle_version, true"
-	             " FROM airflow_pin.pinned_version WHERE dag_id = $1"
-	             " AND valid_from <= clock_timestamp()"
-	             " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
-	             " ORDER BY valid_from DESC LIMIT 1",
-	             &args, 1);
+				 " FROM airflow_pin.pinned_version WHERE dag_id = $1"
+				 " AND valid_from <= clock_timestamp()"
+				 " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+				 " ORDER BY valid_from DESC LIMIT 1",
+				 &args, 1);
 	if (SPI_processed == 0)
 		run_as_owner("SELECT id, to_version, (pin ->> 'dag_version_id')::uuid,"
-		             " to_bundle_version, false"
-		             " FROM airflow_pin.pin_history WHERE dag_id = $1 AND pin IS NOT NULL"
-		             " AND valid_from <= clock_timestamp() ORDER BY valid_from DESC, id DESC"
-		             " LIMIT 1",
-		             &args, 1);
+					 " to_bundle_version, false"
+					 " FROM airflow_pin.pin_history WHERE dag_id = $1 AND pin IS NOT NULL"
+					 " AND valid_from <= clock_timestamp() ORDER BY valid_from DESC, id DESC"
+					 " LIMIT 1",
+					 &args, 1);
 	if (SPI_processed == 0)
 		return false;
 	past->history_id = row_bigint(0, 1);
@@ -127,11 +127,11 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 
 	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
 	run_as_owner("SELECT p.version_number, p.dag_version_id, p.bundle_name, p.bundle_version,"
-	             " p.dag_hash, p.source_code_hash, p.on_mismatch, p.reruns, p.allow_override,"
-	             " p.run_types"
-	             " FROM airflow_pin.pin_history h, LATERAL jsonb_populate_record("
-	             "NULL::airflow_pin.pinned_version, h.pin) p WHERE h.id = $1 AND h.pin IS NOT NULL",
-	             &args, 1);
+				 " p.dag_hash, p.source_code_hash, p.on_mismatch, p.reruns, p.allow_override,"
+				 " p.run_types"
+				 " FROM airflow_pin.pin_history h, LATERAL jsonb_populate_record("
+				 "NULL::airflow_pin.pinned_version, h.pin) p WHERE h.id = $1 AND h.pin IS NOT NULL",
+				 &args, 1);
 	if (SPI_processed == 0 || (id = row_uuid(0, 2)) == NULL)
 		return false;
 	version->number = row_int(0, 1);
@@ -190,6 +190,36 @@ returned_pin(uint64 row, int column)
 }
 
 /*
+ * Is there such a pin already, in force or on the schedule, with the same settings and reason? Then
+ * making it again would change nothing, and *pin is the one there is.
+ */
+bool
+pin_store_same(const PinSpec *spec, Datum *pin)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+	OwnerScope scope;
+
+	args_of_spec(&args, spec);
+	owner_scope_enter(&scope, pin_relation("pinned_version"));
+	query_run_kept(&plan,
+				   "SELECT p FROM airflow_pin.pinned_version p WHERE dag_id = $1"
+				   " AND valid_from = coalesce($2, (SELECT max(r.valid_from)"
+				   " FROM airflow_pin.pinned_version r WHERE r.dag_id = $1"
+				   " AND r.valid_from <= clock_timestamp()))"
+				   " AND (version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
+				   " source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at,"
+				   " reason) IS NOT DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+				   " $13, $14)",
+				   &args, 1);
+	owner_scope_leave(&scope);
+	if (SPI_processed == 0)
+		return false;
+	*pin = returned_pin(0, 1);
+	return true;
+}
+
+/*
  * Put the pin into force, or on the schedule, in place of what it replaces; enter it in history
  * and announce it. "from" is the pin it follows, or NULL. Returns the row.
  */
@@ -209,10 +239,10 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 	else
 		arg_timestamp(&args, spec->valid_from);
 	query_run_kept(&delete_plan,
-	               "DELETE FROM airflow_pin.pinned_version WHERE dag_id = $1 AND CASE"
-	               " WHEN $2 IS NULL THEN valid_from <= clock_timestamp()"
-	               " ELSE valid_from = $2 END",
-	               &args, 0);
+				   "DELETE FROM airflow_pin.pinned_version WHERE dag_id = $1 AND CASE"
+				   " WHEN $2 IS NULL THEN valid_from <= clock_timestamp()"
+				   " ELSE valid_from = $2 END",
+				   &args, 0);
 
 	memset(&args, 0, sizeof(args));
 	args_of_spec(&args, spec);
@@ -227,23 +257,23 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 	else
 		arg_null(&args, INT8OID);
 	query_run_kept(
-	    &insert_plan,
-	    "WITH event AS (SELECT nextval('airflow_pin.pin_history_id_seq') AS id),"
-	    " pin AS (INSERT INTO airflow_pin.pinned_version AS p (dag_id, valid_from,"
-	    " version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
-	    " source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at, reason,"
-	    " history_id) SELECT $1, coalesce($2, clock_timestamp()), $3, $4, $5, $6, $7, $8, $9, $10,"
-	    " $11, $12, $13, $14, event.id FROM event RETURNING p, p.*),"
-	    " history AS (INSERT INTO airflow_pin.pin_history (id, dag_id, event, reason,"
-	    " from_version, to_version, from_bundle_version, to_bundle_version, valid_from,"
-	    " expires_at, pin, previous)"
-	    " SELECT history_id, dag_id, $15, reason, $16, version_number, $17, bundle_version,"
-	    " valid_from, expires_at, to_jsonb(pin.p), $18 FROM pin)"
-	    " SELECT pin.p, pg_notify('" PIN_CHANNEL "', json_build_object('event', $15,"
-	    " 'dag_id', dag_id, 'from_version', $16, 'to_version', version_number,"
-	    " 'bundle_version', bundle_version, 'valid_from', valid_from, 'by', pinned_by)::text)"
-	    " FROM pin",
-	    &args, 0);
+		&insert_plan,
+		"WITH event AS (SELECT nextval('airflow_pin.pin_history_id_seq') AS id),"
+		" pin AS (INSERT INTO airflow_pin.pinned_version AS p (dag_id, valid_from,"
+		" version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
+		" source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at, reason,"
+		" history_id) SELECT $1, coalesce($2, clock_timestamp()), $3, $4, $5, $6, $7, $8, $9, $10,"
+		" $11, $12, $13, $14, event.id FROM event RETURNING p, p.*),"
+		" history AS (INSERT INTO airflow_pin.pin_history (id, dag_id, event, reason,"
+		" from_version, to_version, from_bundle_version, to_bundle_version, valid_from,"
+		" expires_at, pin, previous)"
+		" SELECT history_id, dag_id, $15, reason, $16, version_number, $17, bundle_version,"
+		" valid_from, expires_at, to_jsonb(pin.p), $18 FROM pin)"
+		" SELECT pin.p, pg_notify('" PIN_CHANNEL "', json_build_object('event', $15,"
+		" 'dag_id', dag_id, 'from_version', $16, 'to_version', version_number,"
+		" 'bundle_version', bundle_version, 'valid_from', valid_from, 'by', pinned_by)::text)"
+		" FROM pin",
+		&args, 0);
 	pin = returned_pin(0, 1);
 	owner_scope_leave(&scope);
 	return pin;
@@ -261,18 +291,18 @@ pin_store_remove(const char *dag_id, const char *reason, Datum *in_force)
 	arg_text(&args, dag_id);
 	arg_text(&args, reason);
 	run_as_owner("WITH gone AS (DELETE FROM airflow_pin.pinned_version AS p WHERE dag_id = $1"
-	             " RETURNING p, p.*),"
-	             " ruling AS (SELECT * FROM gone WHERE valid_from <= clock_timestamp()"
-	             " ORDER BY valid_from DESC LIMIT 1),"
-	             " history AS (INSERT INTO airflow_pin.pin_history (dag_id, event, reason,"
-	             " from_version, from_bundle_version) SELECT $1, 'unpin', $2,"
-	             " (SELECT version_number FROM ruling), (SELECT bundle_version FROM ruling)"
-	             " WHERE EXISTS (SELECT FROM gone))"
-	             " SELECT (SELECT ruling.p FROM ruling), pg_notify('" PIN_CHANNEL
-	             "', json_build_object('event', 'unpin', 'dag_id', $1, 'from_version',"
-	             " (SELECT version_number FROM ruling), 'to_version', NULL,"
-	             " 'by', session_user)::text) FROM gone LIMIT 1",
-	             &args, 0);
+				 " RETURNING p, p.*),"
+				 " ruling AS (SELECT * FROM gone WHERE valid_from <= clock_timestamp()"
+				 " ORDER BY valid_from DESC LIMIT 1),"
+				 " history AS (INSERT INTO airflow_pin.pin_history (dag_id, event, reason,"
+				 " from_version, from_bundle_version) SELECT $1, 'unpin', $2,"
+				 " (SELECT version_number FROM ruling), (SELECT bundle_version FROM ruling)"
+				 " WHERE EXISTS (SELECT FROM gone))"
+				 " SELECT (SELECT ruling.p FROM ruling), pg_notify('" PIN_CHANNEL
+				 "', json_build_object('event', 'unpin', 'dag_id', $1, 'from_version',"
+				 " (SELECT version_number FROM ruling), 'to_version', NULL,"
+				 " 'by', session_user)::text) FROM gone LIMIT 1",
+				 &args, 0);
 	if (SPI_processed == 0)
 		return false;
 	*in_force = returned_pin(0, 1);
@@ -287,7 +317,7 @@ pin_store_scheduled(const char *dag_id)
 
 	arg_text(&args, dag_id);
 	run_as_owner("SELECT FROM airflow_pin.pinned_version WHERE dag_id = $1"
-	             " AND valid_from > clock_timestamp()",
-	             &args, 1);
+				 " AND valid_from > clock_timestamp()",
+				 &args, 1);
 	return SPI_processed > 0;
 }

@@ -43,8 +43,9 @@ extern int64 pin_store_expire(const char *dag_id);
 extern bool pin_store_last(const char *dag_id, PastPin *past);
 extern int64 pin_store_previous(int64 history_id);
 extern bool pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version);
+extern bool pin_store_same(const PinSpec *spec, Datum *pin);
 extern Datum pin_store_put(const PinSpec *spec, const char *event, const PastPin *from,
-                           int64 previous);
+						   int64 previous);
 extern bool pin_store_remove(const char *dag_id, const char *reason, Datum *in_force);
 extern bool pin_store_scheduled(const char *dag_id);
 

@@ -59,10 +59,10 @@ check_trigger_call(FunctionCallInfo fcinfo)
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-	    !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-		                errmsg("function \"reconcile_run\" must be fired AFTER INSERT FOR EACH "
-		                       "ROW")));
+						errmsg("function \"reconcile_run\" must be fired AFTER INSERT FOR EACH "
+							   "ROW")));
 }
 
 static char *
@@ -112,10 +112,10 @@ read_run_facts(const AirflowTables *tables, const ChangedRun *run, RunFacts *fac
 	arg_text(&args, run->dag_id);
 	arg_text(&args, run->run_id);
 	query_run_kept(&plan,
-	               psprintf("SELECT run_type::text, logical_date FROM %s.dag_run"
-	                        " WHERE dag_id = $1 AND run_id = $2",
-	                        tables->quoted_schema),
-	               &args, 1);
+				   psprintf("SELECT run_type::text, logical_date FROM %s.dag_run"
+							" WHERE dag_id = $1 AND run_id = $2",
+							tables->quoted_schema),
+				   &args, 1);
 	if (SPI_processed == 0)
 		return false;
 	facts->is_backfill = strcmp(row_text(0, 1), "backfill") == 0;
@@ -132,10 +132,10 @@ plan_effective(const AirflowTables *tables, const ChangedRun *run, const RunFact
 
 	if (data == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-		                errmsg("the serialized DAG of the pinned version no longer exists")));
+						errmsg("the serialized DAG of the pinned version no longer exists")));
 	if (run->effective_hash != NULL && strcmp(hash, run->effective_hash) != 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-		                errmsg("the pinned version was changed while the run was created")));
+						errmsg("the pinned version was changed while the run was created")));
 	return task_plan_build(data, facts);
 }
 
@@ -218,11 +218,11 @@ fail_run(const ChangedRun *run, const char *reason)
 	arg_text(&args, run->requested_commit);
 	owner_scope_enter(&scope, tables.dag_run);
 	query_run(psprintf("UPDATE %s.dag_run SET state = 'failed', end_date = clock_timestamp(),"
-	                   " start_date = coalesce(start_date, clock_timestamp()),"
-	                   " created_dag_version_id = $3, bundle_version = $4"
-	                   " WHERE dag_id = $1 AND run_id = $2",
-	                   tables.quoted_schema),
-	          &args, false, 0);
+					   " start_date = coalesce(start_date, clock_timestamp()),"
+					   " created_dag_version_id = $3, bundle_version = $4"
+					   " WHERE dag_id = $1 AND run_id = $2",
+					   tables.quoted_schema),
+			  &args, false, 0);
 	owner_scope_leave(&scope);
 
 	memset(&args, 0, sizeof(args));
@@ -230,9 +230,9 @@ fail_run(const ChangedRun *run, const char *reason)
 	arg_text(&args, reason);
 	owner_scope_enter(&scope, pin_relation("run_decision"));
 	query_run("UPDATE airflow_pin.run_decision SET action = 'failed', effective_version = NULL,"
-	          " effective_bundle_version = NULL, effective_dag_version_id = NULL,"
-	          " effective_dag_hash = NULL, detail = $2 WHERE id = $1::bigint",
-	          &args, false, 0);
+			  " effective_bundle_version = NULL, effective_dag_version_id = NULL,"
+			  " effective_dag_hash = NULL, detail = $2 WHERE id = $1::bigint",
+			  &args, false, 0);
 	owner_scope_leave(&scope);
 	SPI_finish();
 }
@@ -241,7 +241,7 @@ static char *
 failure_reason(const ErrorData *error)
 {
 	return psprintf("The task instances could not be created from the pinned version: %s.%s%s",
-	                error->message, error->detail ? " " : "", error->detail ? error->detail : "");
+					error->message, error->detail ? " " : "", error->detail ? error->detail : "");
 }
 
 /*

@@ -52,15 +52,15 @@ pin_resolve(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-		                errmsg("dag_id and run_type must not be NULL")));
+						errmsg("dag_id and run_type must not be NULL")));
 	request.dag_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	request.run_type_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	request.run_type = run_type_from_name(request.run_type_name, strlen(request.run_type_name));
 	if (request.run_type == RUN_UNKNOWN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-		                errmsg("unknown run type \"%s\"", request.run_type_name),
-		                errdetail("Run types are %s.", run_type_names()),
-		                errhint("Leave it out for a scheduled run.")));
+						errmsg("unknown run type \"%s\"", request.run_type_name),
+						errdetail("Run types are %s.", run_type_names()),
+						errhint("Leave it out for a scheduled run.")));
 
 	SPI_connect();
 	airflow_tables(&tables, airflow_schema());
@@ -68,8 +68,8 @@ pin_resolve(PG_FUNCTION_ARGS)
 	request.version = &latest.id;
 	request.commit = new_run_commit(&tables, request.dag_id, &latest);
 	pins = airflow_pin_enabled && airflow_attach_state(tables.dag_run) == ATTACH_PRESENT
-	           ? pins_read(request.dag_id, strlen(request.dag_id))
-	           : NULL;
+			   ? pins_read(request.dag_id, strlen(request.dag_id))
+			   : NULL;
 	decide_run(&tables, &request, pins_ruling(pins, GetCurrentTimestamp()), &decision);
 
 	MemoryContextSwitchTo(context);
@@ -115,12 +115,12 @@ read_pins_in_force(void)
 
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
 	query_run("SELECT DISTINCT ON (dag_id) dag_id, version_number, on_mismatch, bundle_version,"
-	          " pinned_by, pinned_at, expires_at, reason, dag_version_id, dag_hash,"
-	          " source_code_hash FROM airflow_pin.pinned_version"
-	          " WHERE valid_from <= clock_timestamp()"
-	          " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
-	          " ORDER BY dag_id, valid_from DESC",
-	          NULL, false, 0);
+			  " pinned_by, pinned_at, expires_at, reason, dag_version_id, dag_hash,"
+			  " source_code_hash FROM airflow_pin.pinned_version"
+			  " WHERE valid_from <= clock_timestamp()"
+			  " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+			  " ORDER BY dag_id, valid_from DESC",
+			  NULL, false, 0);
 	owner_scope_leave(&scope);
 }
 
@@ -185,9 +185,9 @@ find_drift(const AirflowTables *tables, const PinRow *pin, const DagVersion *lat
 		add_drift(drift, a && b && member_differs(a, b, "timetable"), "schedule_differs");
 	}
 	add_drift(drift,
-	          texts_differ(pin->source_hash, latest->source_code_hash) ||
-	              texts_differ(pin->dag_hash, pinned.dag_hash),
-	          "content_changed");
+			  texts_differ(pin->source_hash, latest->source_code_hash) ||
+				  texts_differ(pin->dag_hash, pinned.dag_hash),
+			  "content_changed");
 	add_drift(drift, new_run_commit(tables, pin->dag_id, latest) == NULL, "bundle_unversioned");
 }
 
@@ -196,11 +196,11 @@ emit_pin(FunctionCallInfo fcinfo, SPITupleTable *table, uint64 row, const Airflo
 {
 	HeapTuple tuple = table->vals[row];
 	PinRow pin = {.dag_id = SPI_getvalue(tuple, table->tupdesc, PIN_DAG_ID),
-	              .dag_hash = SPI_getvalue(tuple, table->tupdesc, PIN_DAG_HASH),
-	              .source_hash = SPI_getvalue(tuple, table->tupdesc, PIN_SOURCE_HASH)};
+				  .dag_hash = SPI_getvalue(tuple, table->tupdesc, PIN_DAG_HASH),
+				  .source_hash = SPI_getvalue(tuple, table->tupdesc, PIN_SOURCE_HASH)};
 	static const int copied[][2] = {{PIN_DAG_ID, 0},  {PIN_VERSION, 1}, {PIN_ON_MISMATCH, 4},
-	                                {PIN_COMMIT, 5},  {PIN_BY, 6},      {PIN_AT, 7},
-	                                {PIN_EXPIRES, 8}, {PIN_REASON, 9}};
+									{PIN_COMMIT, 5},  {PIN_BY, 6},		{PIN_AT, 7},
+									{PIN_EXPIRES, 8}, {PIN_REASON, 9}};
 	Datum values[11] = {0};
 	bool nulls[11] = {false};
 	Drift drift = {0};
@@ -209,10 +209,10 @@ emit_pin(FunctionCallInfo fcinfo, SPITupleTable *table, uint64 row, const Airflo
 	bool isnull;
 
 	pin.dag_version_id =
-	    *DatumGetUUIDP(SPI_getbinval(tuple, table->tupdesc, PIN_DAG_VERSION_ID, &isnull));
+		*DatumGetUUIDP(SPI_getbinval(tuple, table->tupdesc, PIN_DAG_VERSION_ID, &isnull));
 	for (int i = 0; i < (int) lengthof(copied); i++)
 		values[copied[i][1]] =
-		    SPI_getbinval(tuple, table->tupdesc, copied[i][0], &nulls[copied[i][1]]);
+			SPI_getbinval(tuple, table->tupdesc, copied[i][0], &nulls[copied[i][1]]);
 
 	has_latest = tables != NULL && version_latest(tables, pin.dag_id, &latest);
 	nulls[2] = nulls[3] = !has_latest;
@@ -225,7 +225,7 @@ emit_pin(FunctionCallInfo fcinfo, SPITupleTable *table, uint64 row, const Airflo
 	else
 		add_drift(&drift, true, "version_missing");
 	values[10] = PointerGetDatum(
-	    construct_array(drift.names, drift.count, TEXTOID, -1, false, TYPALIGN_INT));
+		construct_array(drift.names, drift.count, TEXTOID, -1, false, TYPALIGN_INT));
 	result_row(fcinfo, values, nulls);
 }
 
@@ -257,7 +257,7 @@ pin_pins(PG_FUNCTION_ARGS)
 	count = SPI_processed;
 
 	row_context =
-	    AllocSetContextCreate(CurrentMemoryContext, "airflow_pin pins()", ALLOCSET_DEFAULT_SIZES);
+		AllocSetContextCreate(CurrentMemoryContext, "airflow_pin pins()", ALLOCSET_DEFAULT_SIZES);
 	for (uint64 row = 0; row < count; row++)
 	{
 		CHECK_FOR_INTERRUPTS();

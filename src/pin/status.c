@@ -51,15 +51,15 @@ report_extension(StatusReport *status)
 	const char *installed;
 
 	query_run("SELECT extversion FROM pg_catalog.pg_extension"
-	          " WHERE extname OPERATOR(pg_catalog.=) 'airflow_pin'",
-	          NULL, true, 1);
+			  " WHERE extname OPERATOR(pg_catalog.=) 'airflow_pin'",
+			  NULL, true, 1);
 	installed = row_text(0, 1);
 	report(status, "extension", installed, "version of the SQL objects");
 	report(status, "library", AIRFLOW_PIN_VERSION,
-	       strcmp(installed, AIRFLOW_PIN_VERSION) == 0
-	           ? "version of the loaded library"
-	           : "differs from the extension: run ALTER EXTENSION airflow_pin UPDATE, or restart "
-	             "sessions that loaded the old library");
+		   strcmp(installed, AIRFLOW_PIN_VERSION) == 0
+			   ? "version of the loaded library"
+			   : "differs from the extension: run ALTER EXTENSION airflow_pin UPDATE, or restart "
+				 "sessions that loaded the old library");
 }
 
 /* GuardedCall: find the schema. */
@@ -77,14 +77,14 @@ report_schema(StatusReport *status)
 	if (error != NULL)
 	{
 		report(status, "airflow_schema", "missing",
-		       error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message);
+			   error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message);
 		obstacle(status, error->message);
 	}
 	else
 		report(status, "airflow_schema", status->schema,
-		       airflow_has_versions(status->schema)
-		           ? "Airflow 3: has DAG versions"
-		           : "has no DAG versions: pinning needs \"airflow db migrate\" to Airflow 3");
+			   airflow_has_versions(status->schema)
+				   ? "Airflow 3: has DAG versions"
+				   : "has no DAG versions: pinning needs \"airflow db migrate\" to Airflow 3");
 	if (status->schema != NULL && !airflow_has_versions(status->schema))
 		obstacle(status, "these are not the tables of Airflow 3");
 }
@@ -95,7 +95,7 @@ report_revision(StatusReport *status)
 {
 	Oid namespace = get_namespace_oid(status->schema, true);
 	Oid relation =
-	    OidIsValid(namespace) ? get_relname_relid("alembic_version", namespace) : InvalidOid;
+		OidIsValid(namespace) ? get_relname_relid("alembic_version", namespace) : InvalidOid;
 	OwnerScope scope;
 
 	if (!OidIsValid(relation))
@@ -106,11 +106,11 @@ report_revision(StatusReport *status)
 	{
 		owner_scope_enter(&scope, relation);
 		query_run(psprintf("SELECT version_num FROM %s.alembic_version",
-		                   quote_identifier(status->schema)),
-		          NULL, true, 1);
+						   quote_identifier(status->schema)),
+				  NULL, true, 1);
 		owner_scope_leave(&scope);
 		report(status, "airflow_revision", SPI_processed > 0 ? row_text(0, 1) : "none",
-		       "alembic_version of the Airflow core tables");
+			   "alembic_version of the Airflow core tables");
 	}
 }
 
@@ -129,12 +129,12 @@ report_trigger(StatusReport *status)
 			break;
 		case ATTACH_DISABLED:
 			report(status, "trigger", "disabled",
-			       psprintf("on %s; SELECT airflow_pin.attach() enables it", table));
+				   psprintf("on %s; SELECT airflow_pin.attach() enables it", table));
 			obstacle(status, "the trigger on dag_run is disabled");
 			break;
 		case ATTACH_MISSING:
 			report(status, "trigger", "missing",
-			       psprintf("on %s; SELECT airflow_pin.attach() puts it there", table));
+				   psprintf("on %s; SELECT airflow_pin.attach() puts it there", table));
 			obstacle(status, "the trigger on dag_run is missing");
 			break;
 	}
@@ -144,14 +144,14 @@ static void
 report_settings(StatusReport *status)
 {
 	report(status, "enabled", airflow_pin_enabled ? "on" : "off",
-	       "airflow_pin.enabled in this session");
+		   "airflow_pin.enabled in this session");
 	if (!airflow_pin_enabled)
 		obstacle(status, "airflow_pin.enabled is off");
 	report(status, "unpinned_dags",
-	       airflow_pin_unpinned_dags == UNPINNED_REJECT ? "reject" : "allow",
-	       airflow_pin_unpinned_dags == UNPINNED_REJECT
-	           ? "runs of DAGs without a pin are refused"
-	           : "DAGs without a pin run their latest version");
+		   airflow_pin_unpinned_dags == UNPINNED_REJECT ? "reject" : "allow",
+		   airflow_pin_unpinned_dags == UNPINNED_REJECT
+			   ? "runs of DAGs without a pin are refused"
+			   : "DAGs without a pin run their latest version");
 }
 
 static void
@@ -161,14 +161,14 @@ report_pins(StatusReport *status)
 
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
 	query_run("SELECT count(DISTINCT dag_id) FILTER (WHERE valid_from <= now()"
-	          " AND (expires_at IS NULL OR expires_at > now())),"
-	          " count(*) FILTER (WHERE valid_from > now()),"
-	          " count(*) FILTER (WHERE expires_at <= now()) FROM airflow_pin.pinned_version",
-	          NULL, true, 1);
+			  " AND (expires_at IS NULL OR expires_at > now())),"
+			  " count(*) FILTER (WHERE valid_from > now()),"
+			  " count(*) FILTER (WHERE expires_at <= now()) FROM airflow_pin.pinned_version",
+			  NULL, true, 1);
 	owner_scope_leave(&scope);
 	report(status, "pins", row_text(0, 1),
-	       psprintf("DAGs pinned now; %s scheduled and %s expired pins besides", row_text(0, 2),
-	                row_text(0, 3)));
+		   psprintf("DAGs pinned now; %s scheduled and %s expired pins besides", row_text(0, 2),
+					row_text(0, 3)));
 }
 
 /*
@@ -191,7 +191,7 @@ pin_status(PG_FUNCTION_ARGS)
 	report_settings(&status);
 	report_pins(&status);
 	report(&status, "in_force", status.obstacle ? "no" : "yes",
-	       status.obstacle ? status.obstacle : "pins are obeyed by every insert into dag_run");
+		   status.obstacle ? status.obstacle : "pins are obeyed by every insert into dag_run");
 	SPI_finish();
 	return (Datum) 0;
 }

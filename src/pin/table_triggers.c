@@ -21,7 +21,7 @@ statement_trigger(FunctionCallInfo fcinfo, const char *function)
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-		                errmsg("function \"%s\" must be fired FOR EACH STATEMENT", function)));
+						errmsg("function \"%s\" must be fired FOR EACH STATEMENT", function)));
 	return trigger;
 }
 
@@ -45,9 +45,9 @@ refuse_change(PG_FUNCTION_ARGS)
 	TriggerData *trigger = statement_trigger(fcinfo, "refuse_change");
 
 	ereport(ERROR,
-	        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-	         errmsg("table \"%s\" is append-only", RelationGetRelationName(trigger->tg_relation)),
-	         errdetail("It tells who held which DAG at which version, and when."),
-	         errhint("To shorten it, a superuser may disable its trigger "
-	                 "\"refuse_change\" for one transaction.")));
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" is append-only", RelationGetRelationName(trigger->tg_relation)),
+			 errdetail("It tells who held which DAG at which version, and when."),
+			 errhint("To shorten it, a superuser may disable its trigger "
+					 "\"refuse_change\" for one transaction.")));
 }

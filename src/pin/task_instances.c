@@ -28,16 +28,16 @@ typedef struct DerivedColumn
 } DerivedColumn;
 
 static const DerivedColumn derived_columns[] = {
-    {"task_display_name", TEXTOID, offsetof(PlannedTask, task_display_name)},
-    {"operator", TEXTOID, offsetof(PlannedTask, operator)},
-    {"custom_operator_name", TEXTOID, offsetof(PlannedTask, custom_operator_name)},
-    {"queue", TEXTOID, offsetof(PlannedTask, queue)},
-    {"pool", TEXTOID, offsetof(PlannedTask, pool)},
-    {"executor", TEXTOID, offsetof(PlannedTask, executor)},
-    {"executor_config", BYTEAOID, offsetof(PlannedTask, executor_config)},
-    {"pool_slots", INT4OID, offsetof(PlannedTask, pool_slots)},
-    {"max_tries", INT4OID, offsetof(PlannedTask, max_tries)},
-    {"priority_weight", INT4OID, offsetof(PlannedTask, priority_weight)},
+	{"task_display_name", TEXTOID, offsetof(PlannedTask, task_display_name)},
+	{"operator", TEXTOID, offsetof(PlannedTask, task_type)},
+	{"custom_operator_name", TEXTOID, offsetof(PlannedTask, custom_operator_name)},
+	{"queue", TEXTOID, offsetof(PlannedTask, queue)},
+	{"pool", TEXTOID, offsetof(PlannedTask, pool)},
+	{"executor", TEXTOID, offsetof(PlannedTask, executor)},
+	{"executor_config", BYTEAOID, offsetof(PlannedTask, executor_config)},
+	{"pool_slots", INT4OID, offsetof(PlannedTask, pool_slots)},
+	{"max_tries", INT4OID, offsetof(PlannedTask, max_tries)},
+	{"priority_weight", INT4OID, offsetof(PlannedTask, priority_weight)},
 };
 
 #define DERIVED_COLUMNS ((int) lengthof(derived_columns))
@@ -90,7 +90,7 @@ typedef struct Reconciliation
 	bool left_empty[lengthof(derived_columns)]; /* columns that Airflow does not fill here */
 
 	ExistingRow **sibling; /* for each wanted task: one of its existing rows */
-	bool **present;        /* for each wanted task: which of its rows exist */
+	bool **present;		   /* for each wanted task: which of its rows exist */
 	int delete_count;
 	Datum *deletes;
 	RowList inserts;
@@ -129,7 +129,7 @@ same_value(int column, const DerivedValues *a, const DerivedValues *b)
 	left = PG_DETOAST_DATUM_PACKED(a->values[column]);
 	right = PG_DETOAST_DATUM_PACKED(b->values[column]);
 	return VARSIZE_ANY_EXHDR(left) == VARSIZE_ANY_EXHDR(right) &&
-	       memcmp(VARDATA_ANY(left), VARDATA_ANY(right), VARSIZE_ANY_EXHDR(left)) == 0;
+		   memcmp(VARDATA_ANY(left), VARDATA_ANY(right), VARSIZE_ANY_EXHDR(left)) == 0;
 }
 
 static void
@@ -152,7 +152,7 @@ read_existing(Reconciliation *work)
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
 		appendStringInfo(&sql, ", %s", derived_columns[i].name);
 	appendStringInfo(&sql, " FROM %s.task_instance WHERE dag_id = $1 AND run_id = $2",
-	                 work->tables->quoted_schema);
+					 work->tables->quoted_schema);
 	arg_text(&args, work->dag_id);
 	arg_text(&args, work->run_id);
 	query_run_kept(&plan, sql.data, &args, 0);
@@ -171,7 +171,7 @@ read_existing(Reconciliation *work)
 		existing->map_index = row_int(row, 4);
 		for (int i = 0; i < DERIVED_COLUMNS; i++)
 			existing->derived.values[i] =
-			    row_copy(row, 5 + i, context, &existing->derived.nulls[i]);
+				row_copy(row, 5 + i, context, &existing->derived.nulls[i]);
 	}
 }
 
@@ -214,10 +214,10 @@ is_wanted(const PlannedTask *task, int32 map_index)
  */
 static void
 decide_values(const Reconciliation *work, const PlannedTask *task, const ExistingRow *own,
-              DerivedValues *result)
+			  DerivedValues *result)
 {
 	const PlannedTask *before =
-	    work->requested && own ? task_plan_find(work->requested, task->task_id) : NULL;
+		work->requested && own ? task_plan_find(work->requested, task->task_id) : NULL;
 	DerivedValues requested;
 
 	values_of_plan(result, task);
@@ -239,7 +239,7 @@ append_row(RowList *list)
 	{
 		list->capacity = Max(list->capacity * 2, 32);
 		list->rows = list->rows ? repalloc_huge(list->rows, list->capacity * sizeof(WantedRow))
-		                        : palloc(list->capacity * sizeof(WantedRow));
+								: palloc(list->capacity * sizeof(WantedRow));
 	}
 	return &list->rows[list->count++];
 }
@@ -285,7 +285,7 @@ uuid_v7(pg_uuid_t *uuid)
 
 	if (!pg_strong_random(uuid->data, UUID_LEN))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-		                errmsg("could not generate random values for a UUID")));
+						errmsg("could not generate random values for a UUID")));
 	gettimeofday(&now, NULL);
 	milliseconds = (uint64) now.tv_sec * 1000 + now.tv_usec / 1000;
 	for (int i = 0; i < 6; i++)
@@ -391,9 +391,9 @@ delete_rows(Reconciliation *work)
 
 	arg_array(&args, UUIDOID, work->deletes, NULL, work->delete_count);
 	query_run_kept(
-	    &plan,
-	    psprintf("DELETE FROM %s.task_instance WHERE id = ANY ($1)", work->tables->quoted_schema),
-	    &args, 0);
+		&plan,
+		psprintf("DELETE FROM %s.task_instance WHERE id = ANY ($1)", work->tables->quoted_schema),
+		&args, 0);
 }
 
 static void
@@ -407,7 +407,7 @@ update_rows(Reconciliation *work)
 	arg_derived(&args, &work->updates);
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s.task_instance t SET dag_version_id = $1",
-	                 work->tables->quoted_schema);
+					 work->tables->quoted_schema);
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
 		appendStringInfo(&sql, ", %1$s = u.%1$s", derived_columns[i].name);
 	append_unnest(&sql, 2, 0);
@@ -418,8 +418,8 @@ update_rows(Reconciliation *work)
 static bool
 is_written_explicitly(const char *column)
 {
-	static const char *const names[] = {"id",        "dag_id",         "run_id", "task_id",
-	                                    "map_index", "dag_version_id", "state",  "context_carrier"};
+	static const char *const names[] = {"id",		 "dag_id",		   "run_id", "task_id",
+										"map_index", "dag_version_id", "state",	 "context_carrier"};
 
 	for (int i = 0; i < (int) lengthof(names); i++)
 		if (strcmp(column, names[i]) == 0)
@@ -447,9 +447,9 @@ other_columns(const AirflowTables *tables, const char *prefix)
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
 
 		if (!attribute->attisdropped && !attribute->attgenerated &&
-		    !is_written_explicitly(NameStr(attribute->attname)))
+			!is_written_explicitly(NameStr(attribute->attname)))
 			appendStringInfo(&list, ", %s%s", prefix,
-			                 quote_identifier(NameStr(attribute->attname)));
+							 quote_identifier(NameStr(attribute->attname)));
 	}
 	table_close(relation, AccessShareLock);
 	return list.data;
@@ -473,31 +473,31 @@ insert_sql(Reconciliation *work, bool has_template)
 	Oid carrier_type;
 
 	carrier_type = get_atttype(work->tables->task_instance,
-	                           get_attnum(work->tables->task_instance, "context_carrier"));
+							   get_attnum(work->tables->task_instance, "context_carrier"));
 	if (has_template)
 		carrier = NEW_CARRIER;
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql,
-	                 "INSERT INTO %s.task_instance (id, dag_id, run_id, task_id, map_index,"
-	                 " dag_version_id, state, context_carrier",
-	                 work->tables->quoted_schema);
+					 "INSERT INTO %s.task_instance (id, dag_id, run_id, task_id, map_index,"
+					 " dag_version_id, state, context_carrier",
+					 work->tables->quoted_schema);
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
 		appendStringInfo(&sql, ", %s", derived_columns[i].name);
 	appendStringInfoString(&sql, has_template ? other_columns(work->tables, "")
-	                                          : ", try_number, hostname, unixname, updated_at");
+											  : ", try_number, hostname, unixname, updated_at");
 	appendStringInfo(&sql, ") SELECT u.id, $1, $2, u.task_id, u.map_index, $3, NULL, (%s)::%s",
-	                 carrier, format_type_be(carrier_type));
+					 carrier, format_type_be(carrier_type));
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
 		appendStringInfo(&sql, ", u.%s", derived_columns[i].name);
 	if (has_template)
 		appendStringInfoString(&sql, other_columns(work->tables, "t."));
 	else
 		appendStringInfo(&sql,
-		                 ", 0, '', (SELECT l.unixname FROM %s.task_instance l"
-		                 " WHERE l.dag_id = $1 ORDER BY l.id DESC LIMIT 1),"
-		                 " clock_timestamp()",
-		                 work->tables->quoted_schema);
+						 ", 0, '', (SELECT l.unixname FROM %s.task_instance l"
+						 " WHERE l.dag_id = $1 ORDER BY l.id DESC LIMIT 1),"
+						 " clock_timestamp()",
+						 work->tables->quoted_schema);
 	append_unnest(&sql, 5, 2);
 	appendStringInfoString(&sql, ", task_id, map_index)");
 	if (has_template)
@@ -539,14 +539,14 @@ insert_rows(Reconciliation *work)
  */
 void
 task_instances_apply(const AirflowTables *tables, const char *dag_id, const char *run_id,
-                     const pg_uuid_t *version, const TaskPlan *wanted, const TaskPlan *requested)
+					 const pg_uuid_t *version, const TaskPlan *wanted, const TaskPlan *requested)
 {
 	Reconciliation work = {.tables = tables,
-	                       .dag_id = dag_id,
-	                       .run_id = run_id,
-	                       .version = version,
-	                       .wanted = wanted,
-	                       .requested = requested};
+						   .dag_id = dag_id,
+						   .run_id = run_id,
+						   .version = version,
+						   .wanted = wanted,
+						   .requested = requested};
 
 	read_existing(&work);
 	find_left_empty(&work);
@@ -564,13 +564,13 @@ raise_unknown(const PlannedTask *task)
 {
 	if (task->unknown_weight_rule != NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-		                errmsg("task \"%s\" has the custom priority weight rule \"%s\"",
-		                       task->task_id, task->unknown_weight_rule),
-		                errdetail("No earlier run of this version tells its weight.")));
+						errmsg("task \"%s\" has the custom priority weight rule \"%s\"",
+							   task->task_id, task->unknown_weight_rule),
+						errdetail("No earlier run of this version tells its weight.")));
 	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-	                errmsg("the executor_config of task \"%s\" cannot be written: %s",
-	                       task->task_id, task->unknown_executor_config),
-	                errdetail("No earlier run of this version tells it.")));
+					errmsg("the executor_config of task \"%s\" cannot be written: %s",
+						   task->task_id, task->unknown_executor_config),
+					errdetail("No earlier run of this version tells it.")));
 }
 
 static bool
@@ -606,7 +606,7 @@ fill_task(PlannedTask *task, uint64 row, MemoryContext context)
  */
 void
 task_instances_fill_unknown(const AirflowTables *tables, const char *dag_id,
-                            const pg_uuid_t *version, TaskPlan *plan)
+							const pg_uuid_t *version, TaskPlan *plan)
 {
 	bool needed = false;
 	QueryArgs args = {0};
@@ -619,15 +619,15 @@ task_instances_fill_unknown(const AirflowTables *tables, const char *dag_id,
 	arg_text(&args, dag_id);
 	arg_uuid(&args, version);
 	query_run(psprintf("SELECT t.task_id::text, count(DISTINCT t.priority_weight)::int,"
-	                   " min(t.priority_weight),"
-	                   " count(DISTINCT coalesce(t.executor_config, ''))::int,"
-	                   " (array_agg(t.executor_config))[1]"
-	                   " FROM %1$s.task_instance t WHERE t.dag_id = $1 AND t.dag_version_id = $2"
-	                   " AND t.try_number <= 1 AND t.run_id IN (SELECT r.run_id FROM %1$s.dag_run r"
-	                   " WHERE r.dag_id = $1 AND r.created_dag_version_id = $2"
-	                   " ORDER BY r.id DESC LIMIT 10) GROUP BY t.task_id",
-	                   tables->quoted_schema),
-	          &args, false, 0);
+					   " min(t.priority_weight),"
+					   " count(DISTINCT coalesce(t.executor_config, ''))::int,"
+					   " (array_agg(t.executor_config))[1]"
+					   " FROM %1$s.task_instance t WHERE t.dag_id = $1 AND t.dag_version_id = $2"
+					   " AND t.try_number <= 1 AND t.run_id IN (SELECT r.run_id FROM %1$s.dag_run r"
+					   " WHERE r.dag_id = $1 AND r.created_dag_version_id = $2"
+					   " ORDER BY r.id DESC LIMIT 10) GROUP BY t.task_id",
+					   tables->quoted_schema),
+			  &args, false, 0);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		PlannedTask *task = task_plan_find(plan, row_text(row, 1));

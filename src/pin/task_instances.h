@@ -13,9 +13,9 @@
 #include "airflow/task_plan.h"
 
 extern void task_instances_fill_unknown(const AirflowTables *tables, const char *dag_id,
-                                        const pg_uuid_t *version, TaskPlan *plan);
+										const pg_uuid_t *version, TaskPlan *plan);
 extern void task_instances_apply(const AirflowTables *tables, const char *dag_id,
-                                 const char *run_id, const pg_uuid_t *version,
-                                 const TaskPlan *wanted, const TaskPlan *requested);
+								 const char *run_id, const pg_uuid_t *version,
+								 const TaskPlan *wanted, const TaskPlan *requested);
 
 #endif

@@ -16,7 +16,7 @@ static bool
 must_propagate(int sqlerrcode)
 {
 	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-	       sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
+		   sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
 }
 
 /*

@@ -41,9 +41,9 @@ owner_scope_enter(OwnerScope *scope, Oid relation)
 	GetUserIdAndSecContext(&scope->saved_user, &scope->saved_context);
 	scope->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-	                         GUC_ACTION_SAVE, true, 0, false);
+							 GUC_ACTION_SAVE, true, 0, false);
 	SetUserIdAndSecContext(owner, scope->saved_context | SECURITY_LOCAL_USERID_CHANGE |
-	                                  SECURITY_NOFORCE_RLS);
+									  SECURITY_NOFORCE_RLS);
 }
 
 void

@@ -79,8 +79,8 @@ query_run(const char *sql, QueryArgs *args, bool read_only, long limit)
 	if (args == NULL)
 		args = &none;
 	check_result(SPI_execute_with_args(sql, args->count, args->types, args->values, args->nulls,
-	                                   read_only, limit),
-	             sql);
+									   read_only, limit),
+				 sql);
 }
 
 /*
