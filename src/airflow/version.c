@@ -124,11 +124,12 @@ version_by_id(const AirflowTables *tables, const pg_uuid_t *id, DagVersion *vers
 bool
 version_lock(const AirflowTables *tables, const pg_uuid_t *id)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	arg_uuid(&args, id);
 	run_as_airflow(
-		tables,
+		tables, &plan,
 		psprintf("SELECT 1 FROM %s.dag_version WHERE id = $1 FOR KEY SHARE", tables->quoted_schema),
 		&args);
 	return SPI_processed > 0;
