@@ -10,19 +10,26 @@
  */
 #include "pickle.h"
 
+#include <math.h>
+
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 #include "airflow/serialized_dag.h"
+#include "airflow/task.h"
 
 /* Lib/pickle.py: Pickler._BATCHSIZE and _Framer._FRAME_SIZE_TARGET. */
 #define BATCH_SIZE 1000
 #define FRAME_SIZE_MIN 4
 #define FRAME_SIZE_MAX (64 * 1024)
+
+/* json.loads refuses integers of more digits: sys.int_info.default_max_str_digits. */
+#define MAX_INTEGER_DIGITS 4300
 
 /* Opcodes, named as in Lib/pickle.py. */
 #define OP_MARK '('
@@ -34,6 +41,7 @@
 #define OP_BININT1 'K'
 #define OP_BININT2 'M'
 #define OP_LONG1 '\x8a'
+#define OP_LONG4 '\x8b'
 #define OP_BINFLOAT 'G'
 #define OP_SHORT_BINUNICODE '\x8c'
 #define OP_BINUNICODE 'X'
@@ -50,6 +58,8 @@
 #define OP_TUPLE 't'
 #define OP_EMPTY_SET '\x8f'
 #define OP_ADDITEMS '\x90'
+#define OP_STACK_GLOBAL '\x93'
+#define OP_REDUCE 'R'
 #define OP_MEMOIZE '\x94'
 
 typedef struct Pickler
@@ -111,8 +121,67 @@ pickle_float(Pickler *pickler, double number)
 	appendBinaryStringInfo(&pickler->body, (char *) &bits, sizeof(bits));
 }
 
+/*
+ * Two's complement of a decimal number, little-endian and as short as it can be: Lib/pickle.py
+ * encode_long. "bytes" has room for it. Returns the number of bytes.
+ */
+static int
+encode_long(const char *decimal, unsigned char *bytes)
+{
+	bool negative = *decimal == '-';
+	int length = 0;
+
+	for (const char *digit = decimal + (negative ? 1 : 0); *digit != '\0'; digit++)
+	{
+		unsigned int carry = *digit - '0';
+
+		for (int i = 0; i < length; i++)
+		{
+			carry += bytes[i] * 10u;
+			bytes[i] = carry & 0xff;
+			carry >>= 8;
+		}
+		if (carry > 0)
+			bytes[length++] = carry;
+	}
+	bytes[length++] = 0; /* room for the sign */
+
+	if (negative)
+	{
+		unsigned int carry = 1;
+
+		for (int i = 0; i < length; i++)
+		{
+			carry += (unsigned char) ~bytes[i];
+			bytes[i] = carry & 0xff;
+			carry >>= 8;
+		}
+	}
+	while (length > 1 && bytes[length - 1] == (negative ? 0xff : 0) &&
+		   (bytes[length - 2] >= 0x80) == negative)
+		length--;
+	return length;
+}
+
 static void
-pickle_integer(Pickler *pickler, int64 number)
+pickle_long(Pickler *pickler, const char *decimal)
+{
+	unsigned char bytes[MAX_INTEGER_DIGITS / 2 + 2]; /* a byte holds more than two digits */
+	int length;
+
+	if (strlen(decimal) > MAX_INTEGER_DIGITS)
+	{
+		unsupported(pickler, "an integer of more digits than Python reads");
+		return;
+	}
+	length = encode_long(decimal, bytes);
+	put_op(pickler, length <= 0xff ? OP_LONG1 : OP_LONG4);
+	put_little_endian(&pickler->body, length, length <= 0xff ? 1 : 4);
+	appendBinaryStringInfo(&pickler->body, (char *) bytes, length);
+}
+
+static void
+pickle_int32(Pickler *pickler, int32 number)
 {
 	if (number >= 0 && number <= 0xff)
 	{
@@ -124,21 +193,10 @@ pickle_integer(Pickler *pickler, int64 number)
 		put_op(pickler, OP_BININT2);
 		put_little_endian(&pickler->body, number, 2);
 	}
-	else if (number >= PG_INT32_MIN && number <= PG_INT32_MAX)
-	{
-		put_op(pickler, OP_BININT);
-		put_little_endian(&pickler->body, (uint64) number, 4);
-	}
 	else
 	{
-		int bytes = 1;
-
-		/* the fewest bytes of two's complement that keep the value: Lib/pickle.py encode_long */
-		while (bytes < 8 && (number >> (8 * bytes - 1)) != 0 && (number >> (8 * bytes - 1)) != -1)
-			bytes++;
-		put_op(pickler, OP_LONG1);
-		put_little_endian(&pickler->body, bytes, 1);
-		put_little_endian(&pickler->body, (uint64) number, bytes);
+		put_op(pickler, OP_BININT);
+		put_little_endian(&pickler->body, (uint32) number, 4);
 	}
 }
 
@@ -150,21 +208,113 @@ static void
 pickle_number(Pickler *pickler, const JsonbValue *value)
 {
 	char *text = json_string(value);
-	int64 number;
+	long number;
 
 	if (strchr(text, '.') != NULL)
-		pickle_float(pickler, strtod(text, NULL));
-	else
 	{
-		char *end;
-
-		errno = 0;
-		number = strtoll(text, &end, 10);
-		if (errno != 0 || *end != '\0')
-			unsupported(pickler, "an integer of more than 64 bits");
-		else
-			pickle_integer(pickler, number);
+		pickle_float(pickler, strtod(text, NULL));
+		return;
 	}
+	errno = 0;
+	number = strtol(text, NULL, 10);
+	if (errno == 0 && number >= PG_INT32_MIN && number <= PG_INT32_MAX)
+		pickle_int32(pickler, number);
+	else
+		pickle_long(pickler, text);
+}
+
+/* A class or function of that name in that module. */
+static void
+pickle_global(Pickler *pickler, const char *module, const char *name)
+{
+	pickle_string(pickler, module, strlen(module));
+	pickle_string(pickler, name, strlen(name));
+	put_op(pickler, OP_STACK_GLOBAL);
+	put_op(pickler, OP_MEMOIZE);
+}
+
+/* Call what is on the stack with the arguments that follow it, gathered by "tuple". */
+static void
+pickle_call(Pickler *pickler, char tuple)
+{
+	put_op(pickler, tuple);
+	put_op(pickler, OP_MEMOIZE);
+	put_op(pickler, OP_REDUCE);
+	put_op(pickler, OP_MEMOIZE);
+}
+
+/*
+ * datetime.timedelta(seconds=...), as its __reduce__ gives it: the class, and days, seconds and
+ * microseconds.
+ */
+static void
+pickle_timedelta(Pickler *pickler, const JsonbValue *seconds)
+{
+	double total;
+	int64 microseconds;
+	int64 days;
+
+	if (seconds == NULL || seconds->type != jbvNumeric)
+	{
+		unsupported(pickler, "timedelta");
+		return;
+	}
+	total =
+		DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(seconds->val.numeric)));
+	if (fabs(total) > 1e12)
+	{
+		unsupported(pickler, "timedelta");
+		return;
+	}
+	microseconds = (int64) rint(total * USECS_PER_SEC);
+	days = microseconds / USECS_PER_DAY;
+	if (microseconds % USECS_PER_DAY < 0)
+		days--;
+	microseconds -= days * USECS_PER_DAY;
+
+	pickle_global(pickler, "datetime", "timedelta");
+	pickle_int32(pickler, days);
+	pickle_int32(pickler, microseconds / USECS_PER_SEC);
+	pickle_int32(pickler, microseconds % USECS_PER_SEC);
+	pickle_call(pickler, OP_TUPLE3);
+}
+
+/*
+ * A date is read back as a pendulum DateTime in UTC (airflow/_shared/timezones: from_timestamp),
+ * and pickled as pendulum 3 has it.
+ */
+static void
+pickle_datetime(Pickler *pickler, JsonbValue *seconds)
+{
+	TimestampTz timestamp;
+	struct pg_tm tm;
+	fsec_t microseconds;
+
+	if (seconds == NULL || !json_timestamp(seconds, &timestamp) ||
+		timestamp2tm(timestamp, NULL, &tm, &microseconds, NULL, NULL) != 0)
+	{
+		unsupported(pickler, "datetime");
+		return;
+	}
+	pickle_global(pickler, "pendulum.datetime", "DateTime");
+	put_op(pickler, OP_MARK);
+	pickle_int32(pickler, tm.tm_year);
+	pickle_int32(pickler, tm.tm_mon);
+	pickle_int32(pickler, tm.tm_mday);
+	pickle_int32(pickler, tm.tm_hour);
+	pickle_int32(pickler, tm.tm_min);
+	pickle_int32(pickler, tm.tm_sec);
+	pickle_int32(pickler, microseconds);
+
+	/* the time zone: getattr(Timezone, "_unpickle")("UTC", 1) */
+	pickle_global(pickler, "builtins", "getattr");
+	pickle_global(pickler, "pendulum.tz.timezone", "Timezone");
+	pickle_string(pickler, "_unpickle", strlen("_unpickle"));
+	pickle_call(pickler, OP_TUPLE2);
+	pickle_string(pickler, "UTC", strlen("UTC"));
+	pickle_int32(pickler, 1);
+	pickle_call(pickler, OP_TUPLE2);
+	pickle_call(pickler, OP_TUPLE);
 }
 
 typedef void (*ItemWriter)(Pickler *pickler, const JsonbValue *value);
@@ -316,7 +466,11 @@ pickle_value(Pickler *pickler, const JsonbValue *value)
 	}
 	type = json_member(container, "__type");
 	content = json_child(container, "__var");
-	if (content == NULL)
+	if (json_string_is(type, "timedelta"))
+		pickle_timedelta(pickler, json_member(container, "__var"));
+	else if (json_string_is(type, "datetime"))
+		pickle_datetime(pickler, json_member(container, "__var"));
+	else if (content == NULL)
 		unsupported(pickler, type ? json_string(type) : "an object without __type");
 	else if (json_string_is(type, "dict") && JsonContainerIsObject(content))
 		pickle_dict(pickler, content, pickle_value);
