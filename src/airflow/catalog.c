@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "nodes/pg_list.h"
 #include "nodes/value.h"
@@ -22,8 +23,10 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "airflow_pin.h"
+#include "util/owner_scope.h"
 
 static DagRunColumns columns_cache;
 
@@ -41,6 +44,23 @@ pin_relation(const char *name)
 						errmsg("table \"%s.%s\" does not exist", PIN_SCHEMA, name),
 						errhint("Run: CREATE EXTENSION airflow_pin;")));
 	return relation;
+}
+
+/* Is it a table, partitioned or not, that keeps its rows itself and has no rules? */
+bool
+relation_is_table(Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Form_pg_class form;
+	bool result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	result = (form->relkind == RELKIND_RELATION || form->relkind == RELKIND_PARTITIONED_TABLE) &&
+			 !form->relhasrules;
+	ReleaseSysCache(tuple);
+	return result;
 }
 
 /*
@@ -186,15 +206,31 @@ airflow_has_versions(const char *schema)
 		   get_attnum(dag_run, "bundle_version") != InvalidAttrNumber;
 }
 
+/*
+ * OID of one of Airflow's tables. Each must be a plain table of dag_run's owner: what is read in
+ * one owner's name must not be a view, or a table, that somebody else put in its place.
+ */
 static Oid
 airflow_relation(Oid namespace, const char *schema, const char *name)
 {
 	Oid relation = get_relname_relid(name, namespace);
+	Oid dag_run = get_relname_relid("dag_run", namespace);
 
 	if (!OidIsValid(relation))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("Airflow table \"%s.%s\" does not exist", schema, name),
 						errhint("Is an \"airflow db migrate\" or \"airflow db reset\" running?")));
+	if (!relation_is_table(relation))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s.%s\" is not a table", schema, name),
+						errhint("Airflow's own tables are needed, not views of them.")));
+	if (relation_owner(relation) != relation_owner(dag_run))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("tables \"%s.dag_run\" and \"%s.%s\" have different owners", schema, schema,
+						name),
+				 errdetail("airflow_pin works on Airflow's tables in their owner's name."),
+				 errhint("Give all Airflow tables one owner with ALTER TABLE ... OWNER TO.")));
 	return relation;
 }
 
@@ -217,6 +253,11 @@ airflow_tables(AirflowTables *tables, const char *schema)
 								  "columns in dag_run."),
 						errhint("Run \"airflow db migrate\" to Airflow 3 first.")));
 
+	if (!relation_is_table(get_relname_relid("dag_run", namespace)))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s.dag_run\" is not a table", schema),
+						errhint("Check airflow_pin.airflow_schema.")));
+
 	tables->schema = pstrdup(schema);
 	tables->quoted_schema = pstrdup(quote_identifier(schema));
 	tables->dag = airflow_relation(namespace, schema, "dag");
@@ -227,14 +268,21 @@ airflow_tables(AirflowTables *tables, const char *schema)
 	tables->task_instance = airflow_relation(namespace, schema, "task_instance");
 }
 
+/*
+ * Number of the column of that name, and of that type or its varchar form; 0 when there is none.
+ * "type" InvalidOid: any.
+ */
 static AttrNumber
-column_number(TupleDesc desc, const char *name)
+column_number(TupleDesc desc, const char *name, Oid type)
 {
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
 
-		if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
+		if (attribute->attisdropped || strcmp(NameStr(attribute->attname), name) != 0)
+			continue;
+		if (type == InvalidOid || attribute->atttypid == type ||
+			(type == TEXTOID && attribute->atttypid == VARCHAROID))
 			return attribute->attnum;
 	}
 	return InvalidAttrNumber;
@@ -247,25 +295,29 @@ column_number(TupleDesc desc, const char *name)
 const DagRunColumns *
 dag_run_columns(Relation dag_run)
 {
+	DagRunColumns *columns = &columns_cache;
 	TupleDesc desc;
 
-	if (likely(columns_cache.relation == RelationGetRelid(dag_run)))
-		return &columns_cache;
+	if (likely(columns->relation == RelationGetRelid(dag_run)))
+		return columns;
 
 	desc = RelationGetDescr(dag_run);
-	columns_cache.dag_id = column_number(desc, "dag_id");
-	columns_cache.run_id = column_number(desc, "run_id");
-	columns_cache.run_type = column_number(desc, "run_type");
-	columns_cache.state = column_number(desc, "state");
-	columns_cache.conf = column_number(desc, "conf");
-	columns_cache.start_date = column_number(desc, "start_date");
-	columns_cache.end_date = column_number(desc, "end_date");
-	columns_cache.triggered_by = column_number(desc, "triggered_by");
-	columns_cache.creating_job_id = column_number(desc, "creating_job_id");
-	columns_cache.bundle_version = column_number(desc, "bundle_version");
-	columns_cache.created_dag_version_id = column_number(desc, "created_dag_version_id");
-	columns_cache.relation = RelationGetRelid(dag_run);
-	return &columns_cache;
+	columns->dag_id = column_number(desc, "dag_id", TEXTOID);
+	columns->run_id = column_number(desc, "run_id", TEXTOID);
+	columns->run_type = column_number(desc, "run_type", TEXTOID);
+	columns->state = column_number(desc, "state", TEXTOID);
+	columns->conf = column_number(desc, "conf", InvalidOid);
+	columns->start_date = column_number(desc, "start_date", TIMESTAMPTZOID);
+	columns->end_date = column_number(desc, "end_date", TIMESTAMPTZOID);
+	columns->triggered_by = column_number(desc, "triggered_by", TEXTOID);
+	columns->creating_job_id = column_number(desc, "creating_job_id", InvalidOid);
+	columns->bundle_version = column_number(desc, "bundle_version", TEXTOID);
+	columns->created_dag_version_id = column_number(desc, "created_dag_version_id", UUIDOID);
+	columns->usable = columns->dag_id && columns->run_id && columns->run_type && columns->state &&
+					  columns->start_date && columns->end_date && columns->bundle_version &&
+					  columns->created_dag_version_id;
+	columns->relation = RelationGetRelid(dag_run);
+	return columns;
 }
 
 /*

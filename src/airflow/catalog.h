@@ -23,7 +23,10 @@ typedef struct AirflowTables
 	Oid task_instance;
 } AirflowTables;
 
-/* The columns of dag_run that the trigger reads or writes; 0 where the table has none. */
+/*
+ * The columns of dag_run that the trigger reads or writes; 0 where the table has none of that name
+ * and type. It is "usable" when no column is missing that a pin cannot do without.
+ */
 typedef struct DagRunColumns
 {
 	Oid relation;
@@ -38,6 +41,7 @@ typedef struct DagRunColumns
 	AttrNumber creating_job_id;
 	AttrNumber bundle_version;
 	AttrNumber created_dag_version_id;
+	bool usable;
 } DagRunColumns;
 
 /* What is known of our trigger on a dag_run table. */
@@ -51,6 +55,7 @@ typedef enum AttachState
 #define ENFORCE_TRIGGER "airflow_pin_enforce"
 
 extern Oid pin_relation(const char *name);
+extern bool relation_is_table(Oid relation);
 extern List *airflow_schemas(void);
 extern const char *airflow_attached_schema(void);
 extern const char *airflow_schema(void);

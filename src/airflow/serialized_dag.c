@@ -8,6 +8,7 @@
  */
 #include "serialized_dag.h"
 
+#include <float.h>
 #include <zlib.h>
 
 #include "catalog/pg_type.h"
@@ -24,10 +25,65 @@
 /* A jsonb cannot be larger than this anyway; it also bounds what a zlib bomb can take. */
 #define MAX_JSON_BYTES (256 * 1024 * 1024 - 1)
 
-static Jsonb *
-jsonb_from_cstring(char *text)
+/*
+ * Python makes a float of 1e+300 and an integer of its 301 digits, but jsonb writes both as digits.
+ * Append such a number so that it keeps a fraction, and with it its type.
+ */
+static void
+append_float(StringInfo out, const char *token, int length)
 {
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	char *number = pnstrdup(token, length);
+	const char *exponent = strpbrk(number, "eE");
+
+	if (exponent != NULL && atoi(exponent + 1) > 0 && atoi(exponent + 1) <= DBL_MAX_10_EXP)
+	{
+		Datum value = DirectFunctionCall3(numeric_in, CStringGetDatum(number),
+										  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+
+		pfree(number);
+		number = DatumGetCString(DirectFunctionCall1(numeric_out, value));
+		appendStringInfo(out, strchr(number, '.') ? "%s" : "%s.0", number);
+	}
+	else
+		appendStringInfoString(out, number);
+	pfree(number);
+}
+
+/*
+ * JSON text with every float written as one, for jsonb_in().
+ */
+static char *
+mark_floats(const char *text)
+{
+	StringInfoData out;
+	bool in_string = false;
+
+	initStringInfo(&out);
+	while (*text != '\0')
+	{
+		size_t number = in_string ? 0 : strspn(text, "-+.0123456789eE");
+
+		/* "true" and "false" end in a letter of a number, which is harmless: no digit follows */
+		if (number > 1)
+		{
+			append_float(&out, text, number);
+			text += number;
+			continue;
+		}
+		if (in_string && *text == '\\' && text[1] != '\0')
+			appendStringInfoCharMacro(&out, *text++);
+		else if (*text == '"')
+			in_string = !in_string;
+		appendStringInfoCharMacro(&out, *text++);
+	}
+	return out.data;
+}
+
+/* Jsonb of JSON text, as Airflow's json.loads would understand its numbers. */
+static Jsonb *
+jsonb_from_text(char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(mark_floats(text))));
 }
 
 /* zlib's memory is ours, so that an error or a cancel in between leaks nothing. */
@@ -90,6 +146,27 @@ inflate_text(const char *compressed, size_t length)
 	return pg_any_to_server(text, length, PG_UTF8);
 }
 
+/* The value of column "data", or NULL where it has none: SQL NULL, or JSON null beside
+ * data_compressed. */
+static Jsonb *
+decode_data(Datum data, bool isnull, Oid type)
+{
+	Jsonb *json;
+	JsonbValue scalar;
+
+	if (isnull)
+		return NULL;
+	if (type != JSONBOID && type != JSONOID)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"data\" of serialized_dag has type %s, not json or jsonb",
+							   format_type_be(type))));
+	json = type == JSONBOID ? DatumGetJsonbP(data) : jsonb_from_text(TextDatumGetCString(data));
+	if (JB_ROOT_IS_SCALAR(json) && JsonbExtractScalar(&json->root, &scalar) &&
+		scalar.type == jbvNull)
+		return NULL;
+	return json;
+}
+
 /*
  * The Jsonb behind one row of serialized_dag. Raises an error for a row without content, for
  * data that does not decompress and for JSON that does not parse.
@@ -98,18 +175,16 @@ Jsonb *
 serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
 					  bool compressed_isnull)
 {
-	if (!data_isnull && data_type == JSONBOID)
-		return DatumGetJsonbP(data);
-	if (!data_isnull)
-		return jsonb_from_cstring(TextDatumGetCString(data));
-	if (!compressed_isnull)
-	{
-		bytea *bytes = DatumGetByteaPP(compressed);
+	Jsonb *json = decode_data(data, data_isnull, data_type);
+	bytea *bytes;
 
-		return jsonb_from_cstring(inflate_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
-	}
-	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a serialized DAG has no content"),
-					errdetail("Both data and data_compressed are NULL.")));
+	if (json != NULL)
+		return json;
+	if (compressed_isnull)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a serialized DAG has no content"),
+						errdetail("Both data and data_compressed are empty.")));
+	bytes = DatumGetByteaPP(compressed);
+	return jsonb_from_text(inflate_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
 }
 
 /*
@@ -129,7 +204,7 @@ serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, char 
 	bool compressed_isnull;
 
 	arg_uuid(&args, version);
-	owner_scope_enter(&scope, tables->serialized_dag);
+	owner_scope_enter_foreign(&scope, tables->serialized_dag);
 	query_run_kept(&plan,
 				   psprintf("SELECT data, data_compressed, dag_hash FROM %s.serialized_dag"
 							" WHERE dag_version_id = $1",
@@ -139,10 +214,13 @@ serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, char 
 	if (SPI_processed == 0)
 		return NULL;
 
+	if (SPI_gettypeid(SPI_tuptable->tupdesc, 2) != BYTEAOID)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"data_compressed\" of serialized_dag is not bytea")));
 	data = row_copy(0, 1, context, &data_isnull);
 	compressed = row_copy(0, 2, context, &compressed_isnull);
 	if (dag_hash != NULL)
-		*dag_hash = MemoryContextStrdup(context, row_text(0, 3));
+		*dag_hash = MemoryContextStrdup(context, row_required_text(0, 3));
 	return serialized_dag_decode(data, data_isnull, SPI_gettypeid(SPI_tuptable->tupdesc, 1),
 								 compressed, compressed_isnull);
 }

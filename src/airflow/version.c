@@ -19,7 +19,7 @@ run_as_airflow(const AirflowTables *tables, KeptPlan *plan, const char *sql, Que
 {
 	OwnerScope scope;
 
-	owner_scope_enter(&scope, tables->dag_version);
+	owner_scope_enter_foreign(&scope, tables->dag_version);
 	query_run_kept(plan, sql, args, 1);
 	owner_scope_leave(&scope);
 }
@@ -60,7 +60,7 @@ find_version(const AirflowTables *tables, KeptPlan *plan, const char *condition,
 	run_as_airflow(tables, plan, sql, args);
 	if (SPI_processed == 0)
 		return false;
-	version->id = *row_uuid(0, 1);
+	version->id = row_uuid(0, 1);
 	version->number = row_int(0, 2);
 	version->bundle_name = row_text(0, 3);
 	version->bundle_version = row_text(0, 4);

@@ -15,13 +15,11 @@
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
-#include "airflow/serialized_dag.h"
-#include "airflow/task_plan.h"
 #include "airflow/version.h"
 #include "pin/commands.h"
 #include "pin/pin.h"
 #include "pin/pin_store.h"
-#include "pin/task_instances.h"
+#include "pin/plan_check.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
@@ -99,35 +97,13 @@ check_commit(const AirflowTables *tables, const PinSpec *spec)
 						 tables->schema)));
 }
 
-/* What checking that a version can be computed takes, for guarded_call(). */
-typedef struct PlanCheck
-{
-	const AirflowTables *tables;
-	const PinSpec *spec;
-	bool fill_unknown;
-} PlanCheck;
-
 static void
-plan_version(void *arg)
+raise_cannot_rewrite(const PinSpec *spec, char *detail, const char *hint)
 {
-	PlanCheck *check = arg;
-	RunFacts any_run = {0};
-	Jsonb *data = serialized_dag_load(check->tables, &check->spec->version->id, NULL);
-	TaskPlan *plan;
-
-	if (data == NULL)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-						errmsg("the version has no serialized DAG any more")));
-	plan = task_plan_build(data, &any_run);
-	if (check->fill_unknown)
-	{
-		OwnerScope scope;
-
-		owner_scope_enter(&scope, check->tables->task_instance);
-		task_instances_fill_unknown(check->tables, check->spec->dag_id, &check->spec->version->id,
-									plan);
-		owner_scope_leave(&scope);
-	}
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("DAG \"%s\" cannot be held at version %d", spec->dag_id, spec->version->number),
+			 errdetail("%s", detail), errhint("%s", hint)));
 }
 
 /*
@@ -135,43 +111,40 @@ plan_version(void *arg)
  * will only after Airflow itself has created a run of it.
  */
 static void
-check_plan(const AirflowTables *tables, const PinSpec *spec)
+check_rewrite(const AirflowTables *tables, const PinSpec *spec)
 {
-	PlanCheck check = {.tables = tables, .spec = spec};
-	ErrorData *error;
+	const char *bundle = spec->version->bundle_name ? spec->version->bundle_name : "";
+	DagSource source;
+	ErrorData *problem;
 
-	if ((error = guarded_call(plan_version, &check)) != NULL)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("version %d of DAG \"%s\" cannot be pinned with on_mismatch "
-							   "\"rewrite\"",
-							   spec->version->number, spec->dag_id),
-						errdetail("Its task instances cannot be computed: %s.", error->message),
-						errhint("Pin with on_mismatch => 'reject', or pin another version.")));
-	check.fill_unknown = true;
-	if ((error = guarded_call(plan_version, &check)) != NULL)
+	if (strcmp(spec->on_mismatch, "rewrite") != 0)
+		return;
+	if (spec->commit == NULL)
+		raise_cannot_rewrite(spec,
+							 psprintf("Its bundle \"%s\" is not versioned: Airflow runs the files "
+									  "on disk whatever the database says.",
+									  bundle),
+							 "Pin with on_mismatch => 'reject' as a deployment gate, or serve the "
+							 "DAG from a versioned bundle such as Git.");
+	if (!dag_source(tables, spec->dag_id, &source) || strcmp(source.bundle_name, bundle) != 0)
+		raise_cannot_rewrite(spec,
+							 psprintf("It is from bundle \"%s\", but the DAG is now in bundle "
+									  "\"%s\", where workers would look for the commit.",
+									  bundle, source.bundle_name),
+							 "Pin a version of the bundle that the DAG is in now.");
+	problem = plan_problem(tables, spec->dag_id, spec->version, false);
+	if (problem != NULL)
+		raise_cannot_rewrite(
+			spec, psprintf("Its task instances cannot be computed: %s.", problem->message),
+			"Pin with on_mismatch => 'reject', or pin another version.");
+
+	problem = plan_problem(tables, spec->dag_id, spec->version, true);
+	if (problem != NULL)
 		ereport(WARNING,
 				(errmsg("runs of DAG \"%s\" will fail until Airflow itself has created one of "
 						"version %d",
 						spec->dag_id, spec->version->number),
-				 errdetail("%s. %s", error->message, error->detail ? error->detail : "")));
-}
-
-static void
-check_rewrite(const AirflowTables *tables, const PinSpec *spec)
-{
-	if (strcmp(spec->on_mismatch, "rewrite") != 0)
-		return;
-	if (spec->commit == NULL)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("DAG \"%s\" cannot be held at version %d", spec->dag_id, spec->version->number),
-			 errdetail("Its bundle \"%s\" is not versioned: Airflow runs the files on disk "
-					   "whatever the database says.",
-					   spec->version->bundle_name ? spec->version->bundle_name : ""),
-			 errhint("Pin with on_mismatch => 'reject' as a deployment gate, or serve the DAG "
-					 "from a versioned bundle such as Git.")));
-	check_plan(tables, spec);
+				 errdetail("%s. %s", problem->message, problem->detail ? problem->detail : "")));
 }
 
 static void
@@ -267,16 +240,6 @@ spec_from_arguments(FunctionCallInfo fcinfo, PinSpec *spec)
 	check_times(spec);
 }
 
-static bool
-same_pin(const PastPin *past, const PinSpec *spec)
-{
-	if (memcmp(&past->dag_version_id, &spec->version->id, sizeof(pg_uuid_t)) != 0)
-		return false;
-	if (past->commit == NULL || spec->commit == NULL)
-		return past->commit == spec->commit;
-	return strcmp(past->commit, spec->commit) == 0;
-}
-
 /*
  * pin(dag_id, version_number, on_mismatch, reason, expires_at, run_types, allow_override,
  *	   valid_from, bundle_version, reruns)
@@ -290,7 +253,6 @@ pin_pin(PG_FUNCTION_ARGS)
 	DagVersion version;
 	PastPin past;
 	bool has_past;
-	int64 previous = 0;
 	const char *event = "pin";
 	Datum result;
 
@@ -320,33 +282,22 @@ pin_pin(PG_FUNCTION_ARGS)
 		event = "schedule";
 	else if (has_past && past.in_force)
 		event = "move";
-	/* the same version and commit with other settings is not a step of rollback()'s way back */
-	if (has_past)
-		previous = same_pin(&past, &spec) ? pin_store_previous(past.history_id) : past.history_id;
-	result = pin_store_put(&spec, event, has_past ? &past : NULL, previous);
+	result = pin_store_put(&spec, event, has_past ? &past : NULL, 0);
 	SPI_finish();
 	PG_RETURN_DATUM(result);
 }
 
-/* Does Airflow here know the DAG? False also where there is no Airflow 3. */
-static bool
-dag_exists(const char *dag_id)
+/* GuardedCall: is the DAG in Airflow's tables? */
+static void
+find_dag(void *arg)
 {
-	List *schemas = airflow_schemas();
-	ListCell *cell;
+	const char **dag_id = arg;
+	AirflowTables tables;
+	DagSource source;
 
-	foreach (cell, schemas)
-	{
-		AirflowTables tables;
-		DagSource source;
-
-		if (!airflow_has_versions(lfirst(cell)))
-			continue;
-		airflow_tables(&tables, lfirst(cell));
-		if (dag_source(&tables, dag_id, &source))
-			return true;
-	}
-	return false;
+	airflow_tables(&tables, airflow_schema());
+	if (!dag_source(&tables, *dag_id, &source))
+		raise_no_such_dag(&tables, *dag_id);
 }
 
 /*
@@ -364,7 +315,7 @@ pin_unpin(PG_FUNCTION_ARGS)
 	pin_store_lock(dag_id);
 	pin_store_expire(dag_id);
 	had_pin = pin_store_remove(dag_id, reason, &in_force);
-	if (!had_pin && !dag_exists(dag_id))
+	if (!had_pin && guarded_call(find_dag, &dag_id) != NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("DAG \"%s\" does not exist and has no pin", dag_id),
 						errhint("SELECT * FROM airflow_pin.pins(); lists the pins.")));
@@ -407,6 +358,33 @@ spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinS
 }
 
 /*
+ * What to roll back to: the pin before the one in force, or the last one of a DAG that has none
+ * now, or else the version before. Returns the event whose pin it is, or 0.
+ */
+static int64
+spec_of_rollback(const AirflowTables *tables, const PastPin *past, PinSpec *spec,
+				 DagVersion *version)
+{
+	int64 target = 0;
+
+	if (past != NULL)
+		target = past->in_force ? pin_store_before(past->history_id) : past->history_id;
+	if (target == 0 || !pin_store_spec(target, spec, version))
+	{
+		spec_of_version_before(tables, past && past->in_force ? past : NULL, spec, version);
+		return 0;
+	}
+	if (!version_lock(tables, &version->id))
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+						errmsg("version %d of DAG \"%s\", which was pinned before, no longer "
+							   "exists",
+							   version->number, spec->dag_id),
+						errdetail("Existing versions: %s.", version_numbers(tables, spec->dag_id)),
+						errhint("Pin one of these.")));
+	return target;
+}
+
+/*
  * rollback(dag_id, reason)
  */
 Datum
@@ -417,8 +395,7 @@ pin_rollback(PG_FUNCTION_ARGS)
 	DagVersion version = {0};
 	PastPin past;
 	bool has_past;
-	int64 target = 0;
-	int64 previous = 0;
+	int64 restores;
 	Datum result;
 
 	SPI_connect();
@@ -426,29 +403,13 @@ pin_rollback(PG_FUNCTION_ARGS)
 	pin_store_lock(spec.dag_id);
 	pin_store_expire(spec.dag_id);
 	has_past = pin_store_last(spec.dag_id, &past);
-	if (has_past)
-		target = past.in_force ? pin_store_previous(past.history_id) : past.history_id;
-
-	if (target != 0 && pin_store_spec(target, &spec, &version))
-	{
-		previous = pin_store_previous(target);
-		if (!version_lock(&tables, &version.id))
-			ereport(ERROR,
-					(errcode(ERRCODE_NO_DATA_FOUND),
-					 errmsg("version %d of DAG \"%s\", which was pinned before, no longer "
-							"exists",
-							version.number, spec.dag_id),
-					 errdetail("Existing versions: %s.", version_numbers(&tables, spec.dag_id)),
-					 errhint("Pin one of these.")));
-	}
-	else
-		spec_of_version_before(&tables, has_past && past.in_force ? &past : NULL, &spec, &version);
+	restores = spec_of_rollback(&tables, has_past ? &past : NULL, &spec, &version);
 	spec.reason = text_argument(fcinfo, 1);
 	check_rewrite(&tables, &spec);
 	if (pin_store_scheduled(spec.dag_id))
 		ereport(NOTICE, (errmsg("a move of the pin of DAG \"%s\" is still scheduled", spec.dag_id),
 						 errhint("unpin() removes scheduled pins.")));
-	result = pin_store_put(&spec, "rollback", has_past ? &past : NULL, previous);
+	result = pin_store_put(&spec, "rollback", has_past ? &past : NULL, restores);
 	SPI_finish();
 	PG_RETURN_DATUM(result);
 }

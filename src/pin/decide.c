@@ -21,6 +21,18 @@ run_action_name(RunAction action)
 	return action_names[action];
 }
 
+/*
+ * Why the run becomes what it becomes, and for one that does not happen what to do about it.
+ */
+char *
+decision_explanation(const Decision *decision)
+{
+	if (decision->hint == NULL ||
+		(decision->action != RUN_REJECT && decision->action != RUN_FAILED))
+		return pstrdup(decision->detail);
+	return psprintf("%s %s", decision->detail, decision->hint);
+}
+
 static bool
 same_commit(const char *a, const char *b)
 {
@@ -166,6 +178,17 @@ can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *p
 	return true;
 }
 
+/* Let the run be what it is, and only tell about it. */
+static void
+observe(const RunRequest *request, Decision *decision)
+{
+	decision->action = RUN_OBSERVE;
+	decision->rewritten = false;
+	decision->effective = decision->requested;
+	decision->effective_commit = request->commit;
+	decision->has_effective = decision->has_requested;
+}
+
 static void
 decide_unpinned(Decision *decision)
 {
@@ -211,12 +234,7 @@ decide_mismatch(const AirflowTables *tables, const RunRequest *request, const Pi
 	}
 
 	if (decision->action == RUN_OBSERVE)
-	{
-		decision->rewritten = false;
-		decision->effective = decision->requested;
-		decision->effective_commit = request->commit;
-		decision->has_effective = decision->has_requested;
-	}
+		observe(request, decision);
 	else if (decision->action != RUN_REJECT)
 		(void) can_rewrite(tables, request, pin, is_override, decision);
 }
@@ -251,7 +269,11 @@ decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pi
 	}
 
 	if (!find_target(tables, request, pin, decision))
+	{
+		if (pin->on_mismatch == ON_MISMATCH_OBSERVE)
+			observe(request, decision);
 		return;
+	}
 	is_override = pin->allow_override && request->override != OVERRIDE_NONE;
 	if (same_version(request->version, &decision->effective.id) &&
 		same_commit(request->commit, decision->effective_commit) &&

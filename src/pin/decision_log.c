@@ -16,6 +16,7 @@
 #include "util/query.h"
 
 static FullTransactionId recorded_in;
+static bool recording;
 
 /*
  * Record what was decided about a run, as the owner of run_decision. Call it connected to SPI.
@@ -41,7 +42,7 @@ decision_record(const AirflowTables *tables, const RunRequest *request, const De
 		arg_int(&args, effective->number);
 	else
 		arg_null(&args, INT4OID);
-	arg_text(&args, decision->detail);
+	arg_text(&args, decision_explanation(decision));
 	arg_text(&args, request->commit);
 	arg_text(&args, effective ? decision->effective_commit : NULL);
 	arg_uuid(&args, request->version);
@@ -49,6 +50,9 @@ decision_record(const AirflowTables *tables, const RunRequest *request, const De
 	arg_text(&args, effective ? effective->dag_hash : NULL);
 	arg_text(&args, tables->schema);
 
+	/* an error in between leaves this set only until the next decision of the session */
+	recording = true;
+	recorded_in = GetTopFullTransactionId();
 	owner_scope_enter(&scope, pin_relation("run_decision"));
 	query_run_kept(&plan,
 				   "INSERT INTO airflow_pin.run_decision (dag_id, run_id, run_type, action,"
@@ -58,7 +62,16 @@ decision_record(const AirflowTables *tables, const RunRequest *request, const De
 				   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 				   &args, 0);
 	owner_scope_leave(&scope);
-	recorded_in = GetTopFullTransactionId();
+	recording = false;
+}
+
+/*
+ * Is a decision being recorded right now? Then a deferred trigger that fires is not deferred.
+ */
+bool
+decision_is_being_recorded(void)
+{
+	return recording;
 }
 
 /*
@@ -82,5 +95,6 @@ decision_log(const RunRequest *request, const Decision *decision)
 		return;
 	ereport(LOG, (errmsg("airflow_pin: %s run \"%s\" of DAG \"%s\"",
 						 run_action_name(decision->action), request->run_id, request->dag_id),
-				  errdetail_log("%s", decision->detail), errhidestmt(true), errhidecontext(true)));
+				  errdetail_log("%s", decision_explanation(decision)), errhidestmt(true),
+				  errhidecontext(true)));
 }

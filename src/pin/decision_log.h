@@ -12,6 +12,7 @@
 extern void decision_record(const AirflowTables *tables, const RunRequest *request,
 							const Decision *decision);
 extern void decision_log(const RunRequest *request, const Decision *decision);
+extern bool decision_is_being_recorded(void);
 extern bool decisions_are_ours(void);
 
 #endif

@@ -43,8 +43,9 @@ typedef struct NewRun
 /* What runs under guarded_call(). */
 typedef struct DecideCall
 {
+	const NewRun *run;
 	Oid relation;
-	const RunRequest *request;
+	RunRequest *request;
 	const Pin *pin;
 	Decision decision;
 	bool asked_for;
@@ -114,16 +115,17 @@ run_conf(const NewRun *run)
 	return &DatumGetJsonbP(value)->root;
 }
 
-/* The version that the run asks for in its conf. */
+/* GuardedCall: the version that the run asks for in its conf. */
 static void
-read_override(const NewRun *run, RunRequest *request)
+read_override(void *arg)
 {
-	JsonbValue *value = json_member(run_conf(run), "airflow_pin_version");
+	DecideCall *call = arg;
+	RunRequest *request = call->request;
+	JsonbValue *value = json_member(run_conf(call->run), "airflow_pin_version");
 	char *text;
 	char *end;
 	long number;
 
-	request->override = OVERRIDE_NONE;
 	if (value == NULL || value->type == jbvNull)
 		return;
 	if (json_string_is(value, "latest"))
@@ -155,7 +157,18 @@ read_request(const NewRun *run, RunRequest *request)
 	request->run_type = run_type_from_name(request->run_type_name, strlen(request->run_type_name));
 	request->version = isnull ? NULL : DatumGetUUIDP(version);
 	request->commit = column_text(run, run->columns->bundle_version);
-	read_override(run, request);
+}
+
+/* Will the table itself refuse the row? NOT NULL is checked after BEFORE triggers. */
+static bool
+is_incomplete(const NewRun *run)
+{
+	bool no_run_id;
+	bool no_run_type;
+
+	(void) column_value(run, run->columns->run_id, &no_run_id);
+	(void) column_value(run, run->columns->run_type, &no_run_type);
+	return no_run_id || no_run_type;
 }
 
 /*
@@ -200,7 +213,8 @@ keep_decision(DecideCall *call)
 	MemoryContext saved = MemoryContextSwitchTo(call->context);
 	Decision *decision = &call->decision;
 
-	decision->detail = decision->detail ? pstrdup(decision->detail) : NULL;
+	decision->detail = pstrdup(decision->detail);
+	decision->hint = decision->hint ? pstrdup(decision->hint) : NULL;
 	decision->effective_commit =
 		decision->effective_commit ? pstrdup(decision->effective_commit) : NULL;
 	MemoryContextSwitchTo(saved);
@@ -217,6 +231,8 @@ decide_and_record(void *arg)
 	AirflowTables tables;
 
 	SPI_connect();
+	/* conf of type json can hold what jsonb cannot; such a conf asks for no version */
+	(void) guarded_call(read_override, call);
 	airflow_tables(&tables, get_namespace_name(get_rel_namespace(call->relation)));
 	decide_run(&tables, call->request, call->pin, decision);
 
@@ -298,17 +314,30 @@ handle_error(const NewRun *run, const RunRequest *request, bool asked_for, Error
 }
 
 /*
+ * Somebody changed the columns of dag_run so that runs cannot be told apart: an Airflow of the
+ * future, or a migration under way. Raising would stop the scheduler.
+ */
+static void
+log_unusable(Relation dag_run)
+{
+	ereport(LOG, (errmsg("airflow_pin: pins are not in force: table \"%s\" is not the dag_run of "
+						 "Airflow 3",
+						 RelationGetRelationName(dag_run)),
+				  errhint("See SELECT * FROM airflow_pin.status();"), errhidestmt(true)));
+}
+
+/*
  * The long way: for DAGs with pins, and for all where airflow_pin.unpinned_dags is "reject".
  */
 static HeapTuple
 enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *cache_error)
 {
 	PinList *pins = pins_copy(cached, CurrentMemoryContext);
-	DecideCall call = {.relation = relation, .context = CurrentMemoryContext};
-	RunRequest request;
+	DecideCall call = {.run = run, .relation = relation, .context = CurrentMemoryContext};
+	RunRequest request = {.override = OVERRIDE_NONE};
 	ErrorData *error;
 
-	if (!will_run(run))
+	if (is_incomplete(run) || !will_run(run))
 		return run->tuple;
 	read_request(run, &request);
 	call.request = &request;
@@ -321,7 +350,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 		return run->tuple;
 	if (call.pin != NULL &&
 		((call.pin->run_types & request.run_type) == 0 ||
-		 (request.override == OVERRIDE_NONE && run_matches_exactly(&request, call.pin))))
+		 (!call.pin->allow_override && run_matches_exactly(&request, call.pin))))
 		return run->tuple;
 
 	if ((error = guarded_call(decide_and_record, &call)) != NULL)
@@ -352,6 +381,11 @@ enforce_run(PG_FUNCTION_ARGS)
 
 	run.desc = RelationGetDescr(trigger->tg_relation);
 	run.columns = dag_run_columns(trigger->tg_relation);
+	if (unlikely(!run.columns->usable))
+	{
+		log_unusable(trigger->tg_relation);
+		return PointerGetDatum(run.tuple);
+	}
 	dag_id = column_value(&run, run.columns->dag_id, &isnull);
 	if (isnull)
 		return PointerGetDatum(run.tuple);

@@ -68,51 +68,73 @@ pin_store_expire(const char *dag_id)
 }
 
 /*
+ * Events of history whose pin came into force: not a scheduled one that was replaced or removed
+ * before its time.
+ */
+#define CAME_INTO_FORCE                                                                            \
+	"h.pin IS NOT NULL AND h.valid_from <= clock_timestamp() AND NOT EXISTS (SELECT"               \
+	" FROM airflow_pin.pin_history c WHERE c.dag_id = h.dag_id AND c.id > h.id AND (c.valid_from"  \
+	" = h.valid_from AND c.pin IS NOT NULL OR c.event = 'unpin' AND c.at < h.valid_from))"
+
+/*
  * The pin that rules the DAG now, or else the last that did, as far as history tells. False: it
  * never had one.
  */
 bool
 pin_store_last(const char *dag_id, PastPin *past)
 {
+	static KeptPlan ruling;
+	static KeptPlan last;
 	QueryArgs args = {0};
-	pg_uuid_t *version;
+	OwnerScope scope;
 
 	arg_text(&args, dag_id);
-	run_as_owner("SELECT history_id, version_number, dag_version_id, bundle_version, true"
-				 " FROM airflow_pin.pinned_version WHERE dag_id = $1"
-				 " AND valid_from <= clock_timestamp()"
-				 " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
-				 " ORDER BY valid_from DESC LIMIT 1",
-				 &args, 1);
+	owner_scope_enter(&scope, pin_relation("pinned_version"));
+	query_run_kept(&ruling,
+				   "SELECT history_id, version_number, bundle_version, true"
+				   " FROM airflow_pin.pinned_version WHERE dag_id = $1"
+				   " AND valid_from <= clock_timestamp()"
+				   " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+				   " ORDER BY valid_from DESC LIMIT 1",
+				   &args, 1);
 	if (SPI_processed == 0)
-		run_as_owner("SELECT id, to_version, (pin ->> 'dag_version_id')::uuid,"
-					 " to_bundle_version, false"
-					 " FROM airflow_pin.pin_history WHERE dag_id = $1 AND pin IS NOT NULL"
-					 " AND valid_from <= clock_timestamp() ORDER BY valid_from DESC, id DESC"
-					 " LIMIT 1",
-					 &args, 1);
+		query_run_kept(&last,
+					   "SELECT h.id, h.to_version, h.to_bundle_version, false"
+					   " FROM airflow_pin.pin_history h WHERE h.dag_id = $1 AND " CAME_INTO_FORCE
+					   " ORDER BY h.valid_from DESC, h.id DESC LIMIT 1",
+					   &args, 1);
+	owner_scope_leave(&scope);
 	if (SPI_processed == 0)
 		return false;
 	past->history_id = row_bigint(0, 1);
 	past->version_number = row_int(0, 2);
-	version = row_uuid(0, 3);
-	memset(&past->dag_version_id, 0, sizeof(past->dag_version_id));
-	if (version != NULL)
-		past->dag_version_id = *version;
-	past->commit = row_text(0, 4);
-	past->in_force = row_bool(0, 5);
+	past->commit = row_text(0, 3);
+	past->in_force = row_bool(0, 4);
 	return true;
 }
 
-/* The event that rollback() goes back to from this one; 0: none. */
+/*
+ * The event whose pin was in force before the one of this event, for rollback(); 0: none. A pin of
+ * the same version and commit, made again with other settings, is no step on the way back, and a
+ * rollback stands where the pin that it restored stood: so one goes further back than the other.
+ */
 int64
-pin_store_previous(int64 history_id)
+pin_store_before(int64 history_id)
 {
 	QueryArgs args = {0};
 
 	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
-	run_as_owner("SELECT previous FROM airflow_pin.pin_history WHERE id = $1", &args, 1);
-	return SPI_processed > 0 && !row_is_null(0, 1) ? row_bigint(0, 1) : 0;
+	run_as_owner("WITH RECURSIVE way AS (SELECT h.*, true AS passing"
+				 " FROM airflow_pin.pin_history h WHERE id = $1 UNION ALL SELECT p.*,"
+				 " w.event = 'rollback' OR (p.to_version, p.to_bundle_version)"
+				 " IS NOT DISTINCT FROM (w.to_version, w.to_bundle_version)"
+				 " FROM way w, LATERAL (SELECT h.* FROM airflow_pin.pin_history h"
+				 " WHERE CASE WHEN w.event = 'rollback' THEN h.id = w.restores"
+				 " ELSE h.dag_id = w.dag_id AND (h.valid_from, h.id) < (w.valid_from, w.id)"
+				 " AND " CAME_INTO_FORCE " END ORDER BY h.valid_from DESC, h.id DESC LIMIT 1) p"
+				 " WHERE w.passing) SELECT id FROM way WHERE NOT passing",
+				 &args, 1);
+	return SPI_processed > 0 ? row_bigint(0, 1) : 0;
 }
 
 /*
@@ -123,7 +145,6 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 {
 	QueryArgs args = {0};
 	bool isnull;
-	pg_uuid_t *id;
 
 	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
 	run_as_owner("SELECT p.version_number, p.dag_version_id, p.bundle_name, p.bundle_version,"
@@ -132,10 +153,10 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 				 " FROM airflow_pin.pin_history h, LATERAL jsonb_populate_record("
 				 "NULL::airflow_pin.pinned_version, h.pin) p WHERE h.id = $1 AND h.pin IS NOT NULL",
 				 &args, 1);
-	if (SPI_processed == 0 || (id = row_uuid(0, 2)) == NULL)
+	if (SPI_processed == 0)
 		return false;
 	version->number = row_int(0, 1);
-	version->id = *id;
+	version->id = row_uuid(0, 2);
 	version->bundle_name = row_text(0, 3);
 	spec->commit = row_text(0, 4);
 	version->dag_hash = row_text(0, 5);
@@ -221,10 +242,11 @@ pin_store_same(const PinSpec *spec, Datum *pin)
 
 /*
  * Put the pin into force, or on the schedule, in place of what it replaces; enter it in history
- * and announce it. "from" is the pin it follows, or NULL. Returns the row.
+ * and announce it. "from" is the pin it follows, or NULL; "restores" the event whose pin a rollback
+ * brings back, or 0. Returns the row.
  */
 Datum
-pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64 previous)
+pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64 restores)
 {
 	static KeptPlan delete_plan;
 	static KeptPlan insert_plan;
@@ -252,8 +274,8 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 	else
 		arg_null(&args, INT4OID);
 	arg_text(&args, from != NULL && from->in_force ? from->commit : NULL);
-	if (previous > 0)
-		arg_datum(&args, INT8OID, Int64GetDatum(previous));
+	if (restores > 0)
+		arg_datum(&args, INT8OID, Int64GetDatum(restores));
 	else
 		arg_null(&args, INT8OID);
 	query_run_kept(
@@ -266,7 +288,7 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		" $11, $12, $13, $14, event.id FROM event RETURNING p, p.*),"
 		" history AS (INSERT INTO airflow_pin.pin_history (id, dag_id, event, reason,"
 		" from_version, to_version, from_bundle_version, to_bundle_version, valid_from,"
-		" expires_at, pin, previous)"
+		" expires_at, pin, restores)"
 		" SELECT history_id, dag_id, $15, reason, $16, version_number, $17, bundle_version,"
 		" valid_from, expires_at, to_jsonb(pin.p), $18 FROM pin)"
 		" SELECT pin.p, pg_notify('" PIN_CHANNEL "', json_build_object('event', $15,"

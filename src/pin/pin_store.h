@@ -33,7 +33,6 @@ typedef struct PastPin
 {
 	int64 history_id;
 	int32 version_number;
-	pg_uuid_t dag_version_id;
 	char *commit;
 	bool in_force;
 } PastPin;
@@ -41,11 +40,11 @@ typedef struct PastPin
 extern void pin_store_lock(const char *dag_id);
 extern int64 pin_store_expire(const char *dag_id);
 extern bool pin_store_last(const char *dag_id, PastPin *past);
-extern int64 pin_store_previous(int64 history_id);
+extern int64 pin_store_before(int64 history_id);
 extern bool pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version);
 extern bool pin_store_same(const PinSpec *spec, Datum *pin);
 extern Datum pin_store_put(const PinSpec *spec, const char *event, const PastPin *from,
-						   int64 previous);
+						   int64 restores);
 extern bool pin_store_remove(const char *dag_id, const char *reason, Datum *in_force);
 extern bool pin_store_scheduled(const char *dag_id);
 

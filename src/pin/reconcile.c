@@ -17,6 +17,8 @@
  */
 #include "airflow_pin.h"
 
+#include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -102,26 +104,34 @@ read_changed_run(TriggerData *trigger, ChangedRun *run)
 		elog(ERROR, "run_decision has no effective_dag_version_id");
 }
 
-/* What the plan needs to know of the run itself. False: the run is gone. */
+/*
+ * What the plan needs to know of the run itself. False: it is not the run that was decided about.
+ * The trigger decides before the row is in the table, and it may never get there (ON CONFLICT DO
+ * NOTHING, another trigger); an older run of that run_id must be left alone.
+ */
 static bool
 read_run_facts(const AirflowTables *tables, const ChangedRun *run, RunFacts *facts)
 {
 	static KeptPlan plan;
 	QueryArgs args = {0};
+	bool isnull;
+	Datum inserted_by;
 
 	arg_text(&args, run->dag_id);
 	arg_text(&args, run->run_id);
+	arg_uuid(&args, &run->effective);
 	query_run_kept(&plan,
-				   psprintf("SELECT run_type::text, logical_date FROM %s.dag_run"
-							" WHERE dag_id = $1 AND run_id = $2",
+				   psprintf("SELECT xmin, run_type, logical_date FROM %s.dag_run WHERE dag_id = $1"
+							" AND run_id = $2 AND created_dag_version_id = $3",
 							tables->quoted_schema),
 				   &args, 1);
 	if (SPI_processed == 0)
 		return false;
-	facts->is_backfill = strcmp(row_text(0, 1), "backfill") == 0;
-	facts->has_logical_date = !row_is_null(0, 2);
-	facts->logical_date = row_timestamp(0, 2);
-	return true;
+	inserted_by = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	facts->is_backfill = strcmp(row_required_text(0, 2), "backfill") == 0;
+	facts->has_logical_date = !row_is_null(0, 3);
+	facts->logical_date = row_timestamp(0, 3);
+	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(inserted_by));
 }
 
 static TaskPlan *
@@ -187,7 +197,7 @@ reconcile(void *arg)
 
 	SPI_connect();
 	airflow_tables(&tables, run->airflow_schema);
-	owner_scope_enter(&scope, tables.task_instance);
+	owner_scope_enter_foreign(&scope, tables.task_instance);
 	if (read_run_facts(&tables, run, &facts))
 	{
 		TaskPlan *wanted = plan_effective(&tables, run, &facts);
@@ -200,34 +210,49 @@ reconcile(void *arg)
 	SPI_finish();
 }
 
+/* What failing a run takes, for guarded_call(). */
+typedef struct FailRun
+{
+	const ChangedRun *run;
+	const char *reason;
+} FailRun;
+
 /*
- * Turn the run into a failed one of the version that Airflow asked for.
+ * GuardedCall: turn the run into a failed one of the version that Airflow asked for, as far as that
+ * still exists.
  */
 static void
-fail_run(const ChangedRun *run, const char *reason)
+fail_run(void *arg)
 {
+	const FailRun *call = arg;
+	const ChangedRun *run = call->run;
 	QueryArgs args = {0};
 	AirflowTables tables;
 	OwnerScope scope;
+	RunFacts facts;
 
 	SPI_connect();
 	airflow_tables(&tables, run->airflow_schema);
-	arg_text(&args, run->dag_id);
-	arg_text(&args, run->run_id);
-	arg_uuid(&args, run->has_requested ? &run->requested : NULL);
-	arg_text(&args, run->requested_commit);
-	owner_scope_enter(&scope, tables.dag_run);
-	query_run(psprintf("UPDATE %s.dag_run SET state = 'failed', end_date = clock_timestamp(),"
-					   " start_date = coalesce(start_date, clock_timestamp()),"
-					   " created_dag_version_id = $3, bundle_version = $4"
-					   " WHERE dag_id = $1 AND run_id = $2",
-					   tables.quoted_schema),
-			  &args, false, 0);
+	owner_scope_enter_foreign(&scope, tables.dag_run);
+	if (read_run_facts(&tables, run, &facts))
+	{
+		arg_text(&args, run->dag_id);
+		arg_text(&args, run->run_id);
+		arg_uuid(&args, run->has_requested ? &run->requested : NULL);
+		arg_text(&args, run->requested_commit);
+		query_run(psprintf("UPDATE %1$s.dag_run SET state = 'failed', end_date = clock_timestamp(),"
+						   " start_date = coalesce(start_date, clock_timestamp()),"
+						   " created_dag_version_id = (SELECT v.id FROM %1$s.dag_version v"
+						   " WHERE v.id = $3 FOR KEY SHARE), bundle_version = $4"
+						   " WHERE dag_id = $1 AND run_id = $2",
+						   tables.quoted_schema),
+				  &args, false, 0);
+	}
 	owner_scope_leave(&scope);
 
 	memset(&args, 0, sizeof(args));
 	arg_text(&args, run->id);
-	arg_text(&args, reason);
+	arg_text(&args, call->reason);
 	owner_scope_enter(&scope, pin_relation("run_decision"));
 	query_run("UPDATE airflow_pin.run_decision SET action = 'failed', effective_version = NULL,"
 			  " effective_bundle_version = NULL, effective_dag_version_id = NULL,"
@@ -237,10 +262,35 @@ fail_run(const ChangedRun *run, const char *reason)
 	SPI_finish();
 }
 
+/*
+ * The last resort: nothing of the run may start. What fails here is raised, because then the run
+ * would do the wrong work.
+ */
+static void
+stop_run(const ChangedRun *run)
+{
+	Oid namespace = get_namespace_oid(run->airflow_schema, false);
+	QueryArgs args = {0};
+	OwnerScope scope;
+
+	SPI_connect();
+	arg_text(&args, run->dag_id);
+	arg_text(&args, run->run_id);
+	owner_scope_enter_foreign(&scope, get_relname_relid("dag_run", namespace));
+	query_run(psprintf("UPDATE %s.dag_run SET state = 'failed' WHERE dag_id = $1 AND run_id = $2"
+					   " AND state IN ('queued', 'running')",
+					   quote_identifier(run->airflow_schema)),
+			  &args, false, 0);
+	owner_scope_leave(&scope);
+	SPI_finish();
+}
+
 static char *
 failure_reason(const ErrorData *error)
 {
-	return psprintf("The task instances could not be created from the pinned version: %s.%s%s",
+	return psprintf("The task instances could not be created from the pinned version: %s.%s%s"
+					" The run is failed and is what Airflow asked for. Pin another version, or pin"
+					" with on_mismatch => 'reject'.",
 					error->message, error->detail ? " " : "", error->detail ? error->detail : "");
 }
 
@@ -257,14 +307,25 @@ reconcile_run(PG_FUNCTION_ARGS)
 	if (!decisions_are_ours())
 		return PointerGetDatum(NULL);
 
+	if (decision_is_being_recorded())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the version of a run cannot be changed while constraints are "
+						"immediate"),
+				 errdetail("Its task instances can only be set when the transaction "
+						   "commits."),
+				 errhint("Do not use SET CONSTRAINTS ALL IMMEDIATE before inserting runs.")));
+
 	read_changed_run((TriggerData *) fcinfo->context, &run);
 	error = guarded_call(reconcile, &run);
 	if (error != NULL)
 	{
 		RunRequest request = {.dag_id = run.dag_id, .run_id = run.run_id};
 		Decision decision = {.action = RUN_FAILED, .detail = failure_reason(error)};
+		FailRun call = {.run = &run, .reason = decision.detail};
 
-		fail_run(&run, decision.detail);
+		if (guarded_call(fail_run, &call) != NULL)
+			stop_run(&run);
 		decision_log(&request, &decision);
 	}
 	return PointerGetDatum(NULL);

@@ -22,6 +22,7 @@
 #include "pin/commands.h"
 #include "pin/decide.h"
 #include "pin/pin.h"
+#include "pin/plan_check.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
@@ -32,21 +33,87 @@
 PG_FUNCTION_INFO_V1(pin_resolve);
 PG_FUNCTION_INFO_V1(pin_pins);
 
+/* Why no pin is in force at all, or NULL. */
+static char *
+not_in_force(const AirflowTables *tables)
+{
+	if (!airflow_pin_enabled)
+		return "Pins are not in force: airflow_pin.enabled is off.";
+	if (airflow_attach_state(tables->dag_run) != ATTACH_PRESENT)
+		return "Pins are not in force: dag_run has no enabled trigger of airflow_pin. Run: SELECT "
+			   "airflow_pin.attach();";
+	return NULL;
+}
+
 /*
- * resolve(dag_id, run_type): the trigger's own decision for a run that Airflow would create now.
+ * The trigger's own decision about a run that Airflow would create now, and what the commit would
+ * make of it.
+ */
+static void
+resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVersion *latest,
+			Decision *decision)
+{
+	PinList *pins = pins_read(request->dag_id, strlen(request->dag_id));
+	char *obstacle = not_in_force(tables);
+	ErrorData *problem;
+
+	if (obstacle != NULL)
+	{
+		*decision = (Decision){.action = RUN_LATEST,
+							   .has_effective = true,
+							   .effective = *latest,
+							   .effective_commit = request->commit,
+							   .detail = obstacle};
+		return;
+	}
+	decide_run(tables, request, pins_ruling(pins, GetCurrentTimestamp()), decision);
+	if (decision->action != RUN_REWRITE)
+		return;
+	problem = plan_problem(tables, request->dag_id, &decision->effective, true);
+	if (problem != NULL)
+	{
+		decision->action = RUN_FAILED;
+		decision->has_effective = false;
+		decision->detail =
+			psprintf("The task instances of the pinned version cannot be computed: %s. %s",
+					 problem->message, problem->detail ? problem->detail : "");
+		decision->hint = "Pin another version, or pin with on_mismatch => 'reject'.";
+	}
+}
+
+static Datum
+resolved_row(TupleDesc desc, const Decision *decision)
+{
+	Datum values[5] = {0};
+	bool nulls[5] = {false};
+
+	nulls[0] = nulls[1] = !decision->has_effective;
+	nulls[2] = !decision->has_effective || decision->effective_commit == NULL;
+	if (decision->has_effective)
+	{
+		values[0] = Int32GetDatum(decision->effective.number);
+		values[1] = UUIDPGetDatum(&decision->effective.id);
+	}
+	if (!nulls[2])
+		values[2] = CStringGetTextDatum(decision->effective_commit);
+	values[3] = CStringGetTextDatum(run_action_name(decision->action));
+	values[4] = CStringGetTextDatum(decision_explanation(decision));
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/*
+ * resolve(dag_id, run_type)
  */
 Datum
 pin_resolve(PG_FUNCTION_ARGS)
 {
+	MemoryContext context = CurrentMemoryContext;
 	RunRequest request = {0};
 	AirflowTables tables;
 	DagVersion latest;
 	Decision decision;
-	Datum values[5] = {0};
-	bool nulls[5] = {false};
-	PinList *pins;
 	TupleDesc desc;
-	MemoryContext context = CurrentMemoryContext;
+	Datum result;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -67,28 +134,11 @@ pin_resolve(PG_FUNCTION_ARGS)
 	require_latest(&tables, request.dag_id, &latest);
 	request.version = &latest.id;
 	request.commit = new_run_commit(&tables, request.dag_id, &latest);
-	pins = airflow_pin_enabled && airflow_attach_state(tables.dag_run) == ATTACH_PRESENT
-			   ? pins_read(request.dag_id, strlen(request.dag_id))
-			   : NULL;
-	decide_run(&tables, &request, pins_ruling(pins, GetCurrentTimestamp()), &decision);
-
+	resolve_run(&tables, &request, &latest, &decision);
 	MemoryContextSwitchTo(context);
-	nulls[0] = nulls[1] = !decision.has_effective;
-	nulls[2] = !decision.has_effective || decision.effective_commit == NULL;
-	if (decision.has_effective)
-	{
-		pg_uuid_t *id = palloc(sizeof(*id));
-
-		*id = decision.effective.id;
-		values[0] = Int32GetDatum(decision.effective.number);
-		values[1] = UUIDPGetDatum(id);
-	}
-	if (!nulls[2])
-		values[2] = CStringGetTextDatum(decision.effective_commit);
-	values[3] = CStringGetTextDatum(run_action_name(decision.action));
-	values[4] = CStringGetTextDatum(decision.detail);
+	result = resolved_row(desc, &decision);
 	SPI_finish();
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+	PG_RETURN_DATUM(result);
 }
 
 /* Columns of the query of pins(). */
@@ -138,16 +188,56 @@ add_drift(Drift *drift, bool condition, const char *name)
 		drift->names[drift->count++] = CStringGetTextDatum(name);
 }
 
-/* Do two serialized DAGs differ in this member of their "dag"? */
+/* Two values of a serialized DAG; NULL where there is none. */
 static bool
-member_differs(Jsonb *a, Jsonb *b, const char *name)
+json_differs(JsonbContainer *a, JsonbContainer *b)
 {
-	JsonbContainer *left = json_child(json_child(&a->root, "dag"), name);
-	JsonbContainer *right = json_child(json_child(&b->root, "dag"), name);
+	if (a == NULL || b == NULL)
+		return a != b;
+	return compareJsonbContainers(a, b) != 0;
+}
 
-	if (left == NULL || right == NULL)
-		return left != right;
-	return compareJsonbContainers(left, right) != 0;
+/* What takes the content of the two versions, for guarded_call(). */
+typedef struct ContentComparison
+{
+	const AirflowTables *tables;
+	const DagVersion *pinned;
+	const DagVersion *latest;
+	const char *dag_id;
+	bool unversioned;
+	bool tasks_differ;
+	bool schedule_differs;
+} ContentComparison;
+
+static void
+find_commit(void *arg)
+{
+	ContentComparison *comparison = arg;
+
+	comparison->unversioned =
+		new_run_commit(comparison->tables, comparison->dag_id, comparison->latest) == NULL;
+}
+
+static void
+compare_content(void *arg)
+{
+	ContentComparison *comparison = arg;
+	Jsonb *a = serialized_dag_load(comparison->tables, &comparison->pinned->id, NULL);
+	Jsonb *b = serialized_dag_load(comparison->tables, &comparison->latest->id, NULL);
+	JsonbContainer *left;
+	JsonbContainer *right;
+
+	if (a == NULL || b == NULL)
+		return;
+	left = serialized_dag_body(a);
+	right = serialized_dag_body(b);
+	comparison->tasks_differ =
+		json_differs(json_child(left, "tasks"), json_child(right, "tasks")) ||
+		json_differs(json_child(left, "task_group"), json_child(right, "task_group")) ||
+		json_differs(json_child(&a->root, "client_defaults"),
+					 json_child(&b->root, "client_defaults"));
+	comparison->schedule_differs =
+		json_differs(json_child(left, "timetable"), json_child(right, "timetable"));
 }
 
 static bool
@@ -169,6 +259,8 @@ static void
 find_drift(const AirflowTables *tables, const PinRow *pin, const DagVersion *latest, Drift *drift)
 {
 	DagVersion pinned;
+	ContentComparison comparison = {
+		.tables = tables, .dag_id = pin->dag_id, .pinned = &pinned, .latest = latest};
 
 	if (!version_by_id(tables, &pin->dag_version_id, &pinned))
 	{
@@ -176,19 +268,19 @@ find_drift(const AirflowTables *tables, const PinRow *pin, const DagVersion *lat
 		return;
 	}
 	add_drift(drift, latest->number > pinned.number, "newer_version");
-	if (texts_differ(pinned.dag_hash, latest->dag_hash))
+	/* content that cannot be read tells nothing about itself, and must not hide the other pins */
+	if (texts_differ(pinned.dag_hash, latest->dag_hash) &&
+		guarded_call(compare_content, &comparison) == NULL)
 	{
-		Jsonb *a = serialized_dag_load(tables, &pinned.id, NULL);
-		Jsonb *b = serialized_dag_load(tables, &latest->id, NULL);
-
-		add_drift(drift, a && b && member_differs(a, b, "tasks"), "tasks_differ");
-		add_drift(drift, a && b && member_differs(a, b, "timetable"), "schedule_differs");
+		add_drift(drift, comparison.tasks_differ, "tasks_differ");
+		add_drift(drift, comparison.schedule_differs, "schedule_differs");
 	}
 	add_drift(drift,
 			  texts_differ(pin->source_hash, latest->source_code_hash) ||
 				  texts_differ(pin->dag_hash, pinned.dag_hash),
 			  "content_changed");
-	add_drift(drift, new_run_commit(tables, pin->dag_id, latest) == NULL, "bundle_unversioned");
+	if (guarded_call(find_commit, &comparison) == NULL)
+		add_drift(drift, comparison.unversioned, "bundle_unversioned");
 }
 
 static void

@@ -98,13 +98,13 @@ report_revision(StatusReport *status)
 		OidIsValid(namespace) ? get_relname_relid("alembic_version", namespace) : InvalidOid;
 	OwnerScope scope;
 
-	if (!OidIsValid(relation))
+	if (!OidIsValid(relation) || !relation_is_table(relation))
 		report(status, "airflow_revision", "unknown", "there is no table alembic_version");
 	else if (!ConditionalLockRelationOid(relation, AccessShareLock))
 		report(status, "airflow_revision", "unknown", "alembic_version is locked by a migration");
 	else
 	{
-		owner_scope_enter(&scope, relation);
+		owner_scope_enter_foreign(&scope, relation);
 		query_run(psprintf("SELECT version_num FROM %s.alembic_version",
 						   quote_identifier(status->schema)),
 				  NULL, true, 1);

@@ -162,17 +162,29 @@ read_existing(Reconciliation *work)
 	for (int row = 0; row < work->existing_count; row++)
 	{
 		ExistingRow *existing = &work->existing[row];
-		pg_uuid_t *version = row_uuid(row, 2);
 
-		existing->id = *row_uuid(row, 1);
-		if (version != NULL)
-			existing->version = *version;
-		existing->task_id = row_text(row, 3);
+		existing->id = row_uuid(row, 1);
+		if (!row_is_null(row, 2))
+			existing->version = row_uuid(row, 2);
+		existing->task_id = row_required_text(row, 3);
 		existing->map_index = row_int(row, 4);
 		for (int i = 0; i < DERIVED_COLUMNS; i++)
 			existing->derived.values[i] =
 				row_copy(row, 5 + i, context, &existing->derived.nulls[i]);
 	}
+}
+
+/*
+ * Airflow has inserted the run's task instances by now, unless somebody made deferred constraints
+ * immediate before it could: then it is too early to set them.
+ */
+static void
+check_created(const Reconciliation *work)
+{
+	if (work->existing_count == 0 && (work->requested == NULL || work->requested->count > 0))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the run has no task instances yet"),
+						errdetail("Were constraints made immediate before the commit?")));
 }
 
 /*
@@ -549,6 +561,7 @@ task_instances_apply(const AirflowTables *tables, const char *dag_id, const char
 						   .requested = requested};
 
 	read_existing(&work);
+	check_created(&work);
 	find_left_empty(&work);
 	compare_rows(&work);
 	if (work.inserts.count > 0)

@@ -15,7 +15,8 @@
 #include "utils/guc.h"
 #include "utils/syscache.h"
 
-static Oid
+/* Owner of a relation. */
+Oid
 relation_owner(Oid relation)
 {
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
@@ -28,13 +29,8 @@ relation_owner(Oid relation)
 	return owner;
 }
 
-/*
- * Become the owner of "relation", with a search_path that no other role can write to, until
- * owner_scope_leave(). An error in between needs no clean-up: the end of the (sub)transaction
- * restores both.
- */
-void
-owner_scope_enter(OwnerScope *scope, Oid relation)
+static void
+enter(OwnerScope *scope, Oid relation, int context)
 {
 	Oid owner = relation_owner(relation);
 
@@ -42,8 +38,29 @@ owner_scope_enter(OwnerScope *scope, Oid relation)
 	scope->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	SetUserIdAndSecContext(owner, scope->saved_context | SECURITY_LOCAL_USERID_CHANGE |
-									  SECURITY_NOFORCE_RLS);
+	SetUserIdAndSecContext(owner, scope->saved_context | context);
+}
+
+/*
+ * Become the owner of "relation", a table of the extension, with a search_path that no other role
+ * can write to, until owner_scope_leave(). An error in between needs no clean-up: the end of the
+ * (sub)transaction restores both.
+ */
+void
+owner_scope_enter(OwnerScope *scope, Oid relation)
+{
+	enter(scope, relation, SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+}
+
+/*
+ * The same for a table of Airflow, whose owner we do not trust: what it may have put there must not
+ * leave anything behind that would run later with the caller's rights, such as a deferred trigger.
+ */
+void
+owner_scope_enter_foreign(OwnerScope *scope, Oid relation)
+{
+	enter(scope, relation,
+		  SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS | SECURITY_RESTRICTED_OPERATION);
 }
 
 void

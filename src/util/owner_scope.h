@@ -14,7 +14,9 @@ typedef struct OwnerScope
 	int guc_level;
 } OwnerScope;
 
+extern Oid relation_owner(Oid relation);
 extern void owner_scope_enter(OwnerScope *scope, Oid relation);
+extern void owner_scope_enter_foreign(OwnerScope *scope, Oid relation);
 extern void owner_scope_leave(OwnerScope *scope);
 
 #endif

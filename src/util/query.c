@@ -110,10 +110,19 @@ query_run_kept(KeptPlan *kept, const char *sql, QueryArgs *args, long limit)
 	check_result(SPI_execute_plan(kept->plan, args->values, args->nulls, false, limit), sql);
 }
 
+/*
+ * A value of the type that the caller is about to take it for. The tables belong to others: a
+ * column that was given another type must not be read as memory of the wrong shape.
+ */
 static Datum
-row_datum(uint64 row, int column, bool *isnull)
+row_datum(uint64 row, int column, Oid type, bool *isnull)
 {
 	Assert(row < SPI_processed);
+	if (SPI_gettypeid(SPI_tuptable->tupdesc, column) != type)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" has type %s, not %s",
+							   SPI_fname(SPI_tuptable->tupdesc, column),
+							   SPI_gettype(SPI_tuptable->tupdesc, column), format_type_be(type))));
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
 }
 
@@ -122,8 +131,20 @@ row_is_null(uint64 row, int column)
 {
 	bool isnull;
 
-	(void) row_datum(row, column, &isnull);
+	(void) SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 	return isnull;
+}
+
+/*
+ * Raise an error where there is no value: NOT NULL constraints are their table owner's to drop.
+ */
+static void
+require_value(uint64 row, int column)
+{
+	if (row_is_null(row, column))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("column \"%s\" is NULL where Airflow always has a value",
+							   SPI_fname(SPI_tuptable->tupdesc, column))));
 }
 
 /* The value's text form, or NULL. */
@@ -133,46 +154,48 @@ row_text(uint64 row, int column)
 	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 }
 
+/* The value's text form; raises an error for NULL, as all that follow but row_timestamp() do. */
+char *
+row_required_text(uint64 row, int column)
+{
+	require_value(row, column);
+	return row_text(row, column);
+}
+
 int32
 row_int(uint64 row, int column)
 {
 	bool isnull;
-	Datum value = row_datum(row, column, &isnull);
 
-	return isnull ? 0 : DatumGetInt32(value);
+	require_value(row, column);
+	return DatumGetInt32(row_datum(row, column, INT4OID, &isnull));
 }
 
 int64
 row_bigint(uint64 row, int column)
 {
 	bool isnull;
-	Datum value = row_datum(row, column, &isnull);
 
-	return isnull ? 0 : DatumGetInt64(value);
+	require_value(row, column);
+	return DatumGetInt64(row_datum(row, column, INT8OID, &isnull));
 }
 
 bool
 row_bool(uint64 row, int column)
 {
 	bool isnull;
-	Datum value = row_datum(row, column, &isnull);
 
-	return !isnull && DatumGetBool(value);
+	require_value(row, column);
+	return DatumGetBool(row_datum(row, column, BOOLOID, &isnull));
 }
 
-/* A copy of the uuid, or NULL. */
-pg_uuid_t *
+pg_uuid_t
 row_uuid(uint64 row, int column)
 {
 	bool isnull;
-	Datum value = row_datum(row, column, &isnull);
-	pg_uuid_t *uuid;
 
-	if (isnull)
-		return NULL;
-	uuid = palloc(sizeof(*uuid));
-	memcpy(uuid, DatumGetUUIDP(value), sizeof(*uuid));
-	return uuid;
+	require_value(row, column);
+	return *DatumGetUUIDP(row_datum(row, column, UUIDOID, &isnull));
 }
 
 /* DT_NOBEGIN for NULL: before every real time. */
@@ -180,7 +203,7 @@ TimestampTz
 row_timestamp(uint64 row, int column)
 {
 	bool isnull;
-	Datum value = row_datum(row, column, &isnull);
+	Datum value = row_datum(row, column, TIMESTAMPTZOID, &isnull);
 
 	return isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
 }
@@ -190,7 +213,7 @@ Datum
 row_copy(uint64 row, int column, MemoryContext context, bool *isnull)
 {
 	Oid type = SPI_gettypeid(SPI_tuptable->tupdesc, column);
-	Datum value = row_datum(row, column, isnull);
+	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
 	MemoryContext saved;
 	int16 length;
 	bool byval;

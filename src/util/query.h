@@ -41,10 +41,11 @@ extern void query_run_kept(KeptPlan *kept, const char *sql, QueryArgs *args, lon
 
 extern bool row_is_null(uint64 row, int column);
 extern char *row_text(uint64 row, int column);
+extern char *row_required_text(uint64 row, int column);
 extern int32 row_int(uint64 row, int column);
 extern int64 row_bigint(uint64 row, int column);
 extern bool row_bool(uint64 row, int column);
-extern pg_uuid_t *row_uuid(uint64 row, int column);
+extern pg_uuid_t row_uuid(uint64 row, int column);
 extern TimestampTz row_timestamp(uint64 row, int column);
 extern Datum row_copy(uint64 row, int column, MemoryContext context, bool *isnull);
 

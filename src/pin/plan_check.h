@@ -1,0 +1,15 @@
+/*
+ * plan_check.h
+ *		Can runs be rewritten to a version: are its task instances to be computed?
+ */
+#ifndef PLAN_CHECK_H
+#define PLAN_CHECK_H
+
+#include "postgres.h"
+
+#include "airflow/version.h"
+
+extern ErrorData *plan_problem(const AirflowTables *tables, const char *dag_id,
+							   const DagVersion *version, bool with_earlier_runs);
+
+#endif
