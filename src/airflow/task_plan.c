@@ -13,6 +13,12 @@
 #include "airflow/serialized_dag.h"
 #include "airflow/task.h"
 
+/*
+ * A run of more is refused, because a few mapped literals can multiply to any number of rows. They
+ * take about 1 kB each.
+ */
+#define MAX_TASK_INSTANCES 100000
+
 typedef struct TaskList
 {
 	int count;
@@ -154,6 +160,7 @@ task_plan_build(Jsonb *data, const RunFacts *run)
 	TaskList list;
 	TaskGroups groups;
 	TaskGraph graph;
+	int64 rows = 0;
 
 	read_tasks(&list, body, client_defaults);
 	task_groups_read(&groups, json_child(body, "task_group"), set_group, &list);
@@ -161,8 +168,16 @@ task_plan_build(Jsonb *data, const RunFacts *run)
 
 	plan->tasks = palloc0(Max(list.count, 1) * sizeof(PlannedTask));
 	for (int i = 0; i < list.count; i++)
-		if (runs_at(&list.tasks[i], body, run))
-			plan_task(&plan->tasks[plan->count++], &graph, i, &groups);
+	{
+		if (!runs_at(&list.tasks[i], body, run))
+			continue;
+		plan_task(&plan->tasks[plan->count], &graph, i, &groups);
+		rows += Max(plan->tasks[plan->count++].instances, 1);
+		if (rows > MAX_TASK_INSTANCES)
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("a run of the DAG has more than %d task instances",
+								   MAX_TASK_INSTANCES)));
+	}
 	return plan;
 }
 

@@ -358,6 +358,24 @@ spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinS
 }
 
 /*
+ * Is the version still what it was when it was pinned? What it was is nowhere else.
+ */
+static void
+check_unchanged(const AirflowTables *tables, const PinSpec *spec)
+{
+	DagVersion now;
+
+	if (!version_by_id(tables, &spec->version->id, &now) || spec->version->dag_hash == NULL ||
+		now.dag_hash == NULL || strcmp(now.dag_hash, spec->version->dag_hash) == 0)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("version %d of DAG \"%s\" was changed in place since it was pinned",
+						   spec->version->number, spec->dag_id),
+					errdetail("Existing versions: %s.", version_numbers(tables, spec->dag_id)),
+					errhint("Pin another version, or pin this one to accept what it is now.")));
+}
+
+/*
  * What to roll back to: the pin before the one in force, or the last one of a DAG that has none
  * now, or else the version before. Returns the event whose pin it is, or 0.
  */
@@ -381,6 +399,7 @@ spec_of_rollback(const AirflowTables *tables, const PastPin *past, PinSpec *spec
 							   version->number, spec->dag_id),
 						errdetail("Existing versions: %s.", version_numbers(tables, spec->dag_id)),
 						errhint("Pin one of these.")));
+	check_unchanged(tables, spec);
 	return target;
 }
 

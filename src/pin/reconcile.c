@@ -110,7 +110,7 @@ read_changed_run(TriggerData *trigger, ChangedRun *run)
  * NOTHING, another trigger); an older run of that run_id must be left alone.
  */
 static bool
-read_run_facts(const AirflowTables *tables, const ChangedRun *run, RunFacts *facts)
+read_run_facts(const ChangedRun *run, RunFacts *facts)
 {
 	static KeptPlan plan;
 	QueryArgs args = {0};
@@ -123,7 +123,7 @@ read_run_facts(const AirflowTables *tables, const ChangedRun *run, RunFacts *fac
 	query_run_kept(&plan,
 				   psprintf("SELECT xmin, run_type, logical_date FROM %s.dag_run WHERE dag_id = $1"
 							" AND run_id = $2 AND created_dag_version_id = $3",
-							tables->quoted_schema),
+							quote_identifier(run->airflow_schema)),
 				   &args, 1);
 	if (SPI_processed == 0)
 		return false;
@@ -198,7 +198,7 @@ reconcile(void *arg)
 	SPI_connect();
 	airflow_tables(&tables, run->airflow_schema);
 	owner_scope_enter_foreign(&scope, tables.task_instance);
-	if (read_run_facts(&tables, run, &facts))
+	if (read_run_facts(run, &facts))
 	{
 		TaskPlan *wanted = plan_effective(&tables, run, &facts);
 		TaskPlan *requested = plan_of_requested(&tables, run, &facts);
@@ -234,7 +234,7 @@ fail_run(void *arg)
 	SPI_connect();
 	airflow_tables(&tables, run->airflow_schema);
 	owner_scope_enter_foreign(&scope, tables.dag_run);
-	if (read_run_facts(&tables, run, &facts))
+	if (read_run_facts(run, &facts))
 	{
 		arg_text(&args, run->dag_id);
 		arg_text(&args, run->run_id);
@@ -272,15 +272,17 @@ stop_run(const ChangedRun *run)
 	Oid namespace = get_namespace_oid(run->airflow_schema, false);
 	QueryArgs args = {0};
 	OwnerScope scope;
+	RunFacts facts;
 
 	SPI_connect();
 	arg_text(&args, run->dag_id);
 	arg_text(&args, run->run_id);
 	owner_scope_enter_foreign(&scope, get_relname_relid("dag_run", namespace));
-	query_run(psprintf("UPDATE %s.dag_run SET state = 'failed' WHERE dag_id = $1 AND run_id = $2"
-					   " AND state IN ('queued', 'running')",
-					   quote_identifier(run->airflow_schema)),
-			  &args, false, 0);
+	if (read_run_facts(run, &facts))
+		query_run(psprintf("UPDATE %s.dag_run SET state = 'failed'"
+						   " WHERE dag_id = $1 AND run_id = $2",
+						   quote_identifier(run->airflow_schema)),
+				  &args, false, 0);
 	owner_scope_leave(&scope);
 	SPI_finish();
 }

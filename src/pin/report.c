@@ -338,8 +338,6 @@ pin_pins(PG_FUNCTION_ARGS)
 	bool has_tables;
 	SPITupleTable *table;
 	uint64 count;
-	MemoryContext row_context;
-	MemoryContext saved;
 
 	result_rows_begin(fcinfo);
 	SPI_connect();
@@ -348,17 +346,13 @@ pin_pins(PG_FUNCTION_ARGS)
 	table = SPI_tuptable;
 	count = SPI_processed;
 
-	row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "airflow_pin pins()", ALLOCSET_DEFAULT_SIZES);
 	for (uint64 row = 0; row < count; row++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		saved = MemoryContextSwitchTo(row_context);
+		/* a connection for each pin, so that what its queries return is freed with it */
+		SPI_connect();
 		emit_pin(fcinfo, table, row, has_tables ? &tables : NULL);
-		MemoryContextSwitchTo(saved);
-		MemoryContextReset(row_context);
-		if (SPI_tuptable != table)
-			SPI_freetuptable(SPI_tuptable);
+		SPI_finish();
 	}
 	SPI_finish();
 	return (Datum) 0;
