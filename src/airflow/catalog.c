@@ -94,10 +94,10 @@ airflow_schemas(void)
 
 /*
  * State of our trigger on a dag_run table, from pg_trigger: a trigger of any name that calls
- * airflow_pin.enforce_run().
+ * airflow_pin.enforce_run(). *trigger_name is its name, or NULL.
  */
 AttachState
-airflow_attach_state(Oid dag_run)
+airflow_find_trigger(Oid dag_run, char **trigger_name)
 {
 	List *name = list_make2(makeString(PIN_SCHEMA), makeString("enforce_run"));
 	Oid function = LookupFuncName(name, 0, NULL, true);
@@ -107,6 +107,7 @@ airflow_attach_state(Oid dag_run)
 	SysScanDesc scan;
 	HeapTuple tuple;
 
+	*trigger_name = NULL;
 	if (!OidIsValid(function))
 		return ATTACH_MISSING;
 
@@ -120,6 +121,7 @@ airflow_attach_state(Oid dag_run)
 
 		if (form->tgfoid != function)
 			continue;
+		*trigger_name = pstrdup(NameStr(form->tgname));
 		if (form->tgenabled == TRIGGER_FIRES_ON_ORIGIN || form->tgenabled == TRIGGER_FIRES_ALWAYS)
 			state = ATTACH_PRESENT;
 		else if (state == ATTACH_MISSING)
@@ -128,6 +130,14 @@ airflow_attach_state(Oid dag_run)
 	systable_endscan(scan);
 	table_close(pg_trigger, AccessShareLock);
 	return state;
+}
+
+AttachState
+airflow_attach_state(Oid dag_run)
+{
+	char *trigger_name;
+
+	return airflow_find_trigger(dag_run, &trigger_name);
 }
 
 /*
@@ -268,56 +278,80 @@ airflow_tables(AirflowTables *tables, const char *schema)
 	tables->task_instance = airflow_relation(namespace, schema, "task_instance");
 }
 
-/*
- * Number of the column of that name, and of that type or its varchar form; 0 when there is none.
- * "type" InvalidOid: any.
- */
-static AttrNumber
-column_number(TupleDesc desc, const char *name, Oid type)
+/* A column of dag_run that the trigger uses, and where its number goes. */
+typedef struct ColumnOfInterest
 {
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+	const char *name;
+	Oid type; /* TEXTOID stands for varchar, too; InvalidOid for any */
+	bool required;
+	size_t offset;
+} ColumnOfInterest;
 
-		if (attribute->attisdropped || strcmp(NameStr(attribute->attname), name) != 0)
-			continue;
-		if (type == InvalidOid || attribute->atttypid == type ||
-			(type == TEXTOID && attribute->atttypid == VARCHAROID))
-			return attribute->attnum;
-	}
+static const ColumnOfInterest columns_of_interest[] = {
+	{"dag_id", TEXTOID, true, offsetof(DagRunColumns, dag_id)},
+	{"run_id", TEXTOID, true, offsetof(DagRunColumns, run_id)},
+	{"run_type", TEXTOID, true, offsetof(DagRunColumns, run_type)},
+	{"state", TEXTOID, true, offsetof(DagRunColumns, state)},
+	{"start_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, start_date)},
+	{"end_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, end_date)},
+	{"bundle_version", TEXTOID, true, offsetof(DagRunColumns, bundle_version)},
+	{"created_dag_version_id", UUIDOID, true, offsetof(DagRunColumns, created_dag_version_id)},
+	{"conf", InvalidOid, false, offsetof(DagRunColumns, conf)},
+	{"triggered_by", TEXTOID, false, offsetof(DagRunColumns, triggered_by)},
+	{"creating_job_id", InvalidOid, false, offsetof(DagRunColumns, creating_job_id)},
+};
+
+/* Number of the column in a table; 0 when it has none of that name and type. */
+static AttrNumber
+column_number(Oid relation, const ColumnOfInterest *column)
+{
+	AttrNumber number = get_attnum(relation, column->name);
+	Oid type = number != InvalidAttrNumber ? get_atttype(relation, number) : InvalidOid;
+
+	if (column->type == InvalidOid || type == column->type ||
+		(column->type == TEXTOID && type == VARCHAROID))
+		return number;
 	return InvalidAttrNumber;
 }
 
+static void
+read_columns(Oid relation, DagRunColumns *columns)
+{
+	memset(columns, 0, sizeof(*columns));
+	for (int i = 0; i < (int) lengthof(columns_of_interest); i++)
+	{
+		const ColumnOfInterest *column = &columns_of_interest[i];
+		AttrNumber number = column_number(relation, column);
+
+		*(AttrNumber *) ((char *) columns + column->offset) = number;
+		if (number == InvalidAttrNumber && column->required && columns->missing == NULL)
+			columns->missing = column->name;
+	}
+	columns->relation = relation;
+}
+
 /*
- * The columns of the dag_run table that the trigger fires on. Cached until the table changes; the
- * caller holds a lock on it, as every trigger does.
+ * The column that dag_run lacks, or has with another type, so that pins cannot be in force; NULL
+ * when all are there. Takes no lock.
+ */
+const char *
+dag_run_missing_column(Oid dag_run)
+{
+	DagRunColumns columns;
+
+	read_columns(dag_run, &columns);
+	return columns.missing;
+}
+
+/*
+ * The columns of the dag_run table that the trigger fires on. Cached until the table changes.
  */
 const DagRunColumns *
-dag_run_columns(Relation dag_run)
+dag_run_columns(Oid dag_run)
 {
-	DagRunColumns *columns = &columns_cache;
-	TupleDesc desc;
-
-	if (likely(columns->relation == RelationGetRelid(dag_run)))
-		return columns;
-
-	desc = RelationGetDescr(dag_run);
-	columns->dag_id = column_number(desc, "dag_id", TEXTOID);
-	columns->run_id = column_number(desc, "run_id", TEXTOID);
-	columns->run_type = column_number(desc, "run_type", TEXTOID);
-	columns->state = column_number(desc, "state", TEXTOID);
-	columns->conf = column_number(desc, "conf", InvalidOid);
-	columns->start_date = column_number(desc, "start_date", TIMESTAMPTZOID);
-	columns->end_date = column_number(desc, "end_date", TIMESTAMPTZOID);
-	columns->triggered_by = column_number(desc, "triggered_by", TEXTOID);
-	columns->creating_job_id = column_number(desc, "creating_job_id", InvalidOid);
-	columns->bundle_version = column_number(desc, "bundle_version", TEXTOID);
-	columns->created_dag_version_id = column_number(desc, "created_dag_version_id", UUIDOID);
-	columns->usable = columns->dag_id && columns->run_id && columns->run_type && columns->state &&
-					  columns->start_date && columns->end_date && columns->bundle_version &&
-					  columns->created_dag_version_id;
-	columns->relation = RelationGetRelid(dag_run);
-	return columns;
+	if (unlikely(columns_cache.relation != dag_run))
+		read_columns(dag_run, &columns_cache);
+	return &columns_cache;
 }
 
 /*

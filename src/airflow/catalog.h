@@ -8,7 +8,7 @@
 #include "postgres.h"
 
 #include "access/attnum.h"
-#include "utils/rel.h"
+#include "nodes/pg_list.h"
 
 /* Airflow's tables in one schema. All set, or airflow_tables() has raised an error. */
 typedef struct AirflowTables
@@ -25,7 +25,7 @@ typedef struct AirflowTables
 
 /*
  * The columns of dag_run that the trigger reads or writes; 0 where the table has none of that name
- * and type. It is "usable" when no column is missing that a pin cannot do without.
+ * and type. "missing" names one that a pin cannot do without, or is NULL.
  */
 typedef struct DagRunColumns
 {
@@ -41,7 +41,7 @@ typedef struct DagRunColumns
 	AttrNumber creating_job_id;
 	AttrNumber bundle_version;
 	AttrNumber created_dag_version_id;
-	bool usable;
+	const char *missing;
 } DagRunColumns;
 
 /* What is known of our trigger on a dag_run table. */
@@ -61,8 +61,10 @@ extern const char *airflow_attached_schema(void);
 extern const char *airflow_schema(void);
 extern void airflow_tables(AirflowTables *tables, const char *schema);
 extern bool airflow_has_versions(const char *schema);
+extern AttachState airflow_find_trigger(Oid dag_run, char **trigger_name);
 extern AttachState airflow_attach_state(Oid dag_run);
-extern const DagRunColumns *dag_run_columns(Relation dag_run);
+extern const char *dag_run_missing_column(Oid dag_run);
+extern const DagRunColumns *dag_run_columns(Oid dag_run);
 extern void dag_run_columns_forget(Oid relation);
 
 #endif

@@ -214,11 +214,8 @@ serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, char 
 	if (SPI_processed == 0)
 		return NULL;
 
-	if (SPI_gettypeid(SPI_tuptable->tupdesc, 2) != BYTEAOID)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("column \"data_compressed\" of serialized_dag is not bytea")));
-	data = row_copy(0, 1, context, &data_isnull);
-	compressed = row_copy(0, 2, context, &compressed_isnull);
+	data = row_copy(0, 1, InvalidOid, context, &data_isnull);
+	compressed = row_copy(0, 2, BYTEAOID, context, &compressed_isnull);
 	if (dag_hash != NULL)
 		*dag_hash = MemoryContextStrdup(context, row_required_text(0, 3));
 	return serialized_dag_decode(data, data_isnull, SPI_gettypeid(SPI_tuptable->tupdesc, 1),

@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 
 #include "airflow/serialized_dag.h"
+#include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
@@ -146,7 +147,7 @@ version_numbers(const AirflowTables *tables, const char *dag_id)
 	run_as_airflow(tables, &plan,
 				   psprintf("SELECT coalesce(string_agg(version_number::text, ', ' ORDER BY"
 							" version_number DESC) FILTER (WHERE place <= 20)"
-							" || CASE WHEN count(*) > 20 THEN ', ...' ELSE '' END, 'none')"
+							" || CASE WHEN count(*) > 20 THEN ', and older' ELSE '' END, 'none')"
 							" FROM (SELECT version_number, row_number() OVER"
 							" (ORDER BY version_number DESC) AS place"
 							" FROM %s.dag_version WHERE dag_id = $1) v",
@@ -155,16 +156,33 @@ version_numbers(const AirflowTables *tables, const char *dag_id)
 	return row_text(0, 1);
 }
 
+/* Reading a DAG's flag, for guarded_call(). */
+typedef struct VersioningFlag
+{
+	const AirflowTables *tables;
+	const DagVersion *version;
+	bool disabled;
+} VersioningFlag;
+
+static void
+read_versioning_flag(void *arg)
+{
+	VersioningFlag *call = arg;
+	Jsonb *data = serialized_dag_load(call->tables, &call->version->id, NULL);
+	JsonbValue *flag = NULL;
+
+	if (data != NULL)
+		flag = json_member(json_child(&data->root, "dag"), "disable_bundle_versioning");
+	call->disabled = flag != NULL && flag->type == jbvBool && flag->val.boolean;
+}
+
+/* Does the DAG opt out of bundle versions? Content that cannot be read does not say so. */
 static bool
 bundle_versioning_disabled(const AirflowTables *tables, const DagVersion *version)
 {
-	Jsonb *data = serialized_dag_load(tables, &version->id, NULL);
-	JsonbValue *flag;
+	VersioningFlag call = {.tables = tables, .version = version};
 
-	if (data == NULL)
-		return false;
-	flag = json_member(json_child(&data->root, "dag"), "disable_bundle_versioning");
-	return flag != NULL && flag->type == jbvBool && flag->val.boolean;
+	return guarded_call(read_versioning_flag, &call) == NULL && call.disabled;
 }
 
 /*

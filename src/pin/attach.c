@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
+#include "pin/commands.h"
 #include "util/guarded.h"
 #include "util/query.h"
 
@@ -106,6 +107,21 @@ qualified_dag_run(const char *schema)
 	return quote_qualified_identifier(schema, "dag_run");
 }
 
+/* Raise an error when dag_run is not what pins can be enforced on. */
+void
+require_columns(const AirflowTables *tables)
+{
+	const char *missing = dag_run_missing_column(tables->dag_run);
+
+	if (missing != NULL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("table \"%s.dag_run\" is not the dag_run of Airflow 3", tables->schema),
+			 errdetail("It has no column \"%s\" of the type that it has in Airflow 3.", missing),
+			 errhint("Upgrade airflow_pin to a release that knows this Airflow version.")));
+}
+
 static void
 refuse_second_schema(const char *schema)
 {
@@ -127,21 +143,24 @@ pin_attach(PG_FUNCTION_ARGS)
 	const char *schema = PG_ARGISNULL(0) ? airflow_schema() : NameStr(*PG_GETARG_NAME(0));
 	TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT};
 	AirflowTables tables;
+	char *trigger;
 	char *dag_run;
 
 	airflow_tables(&tables, schema);
+	require_columns(&tables);
 	refuse_second_schema(schema);
 	if (!PG_ARGISNULL(1))
 		ddl.lock_timeout = interval_milliseconds(PG_GETARG_INTERVAL_P(1));
 	ddl.relation = tables.dag_run;
 	dag_run = qualified_dag_run(schema);
 
-	switch (airflow_attach_state(tables.dag_run))
+	switch (airflow_find_trigger(tables.dag_run, &trigger))
 	{
 		case ATTACH_PRESENT:
 			PG_RETURN_VOID();
 		case ATTACH_DISABLED:
-			ddl.sql[0] = psprintf("ALTER TABLE %s ENABLE TRIGGER %s", dag_run, ENFORCE_TRIGGER);
+			ddl.sql[0] =
+				psprintf("ALTER TABLE %s ENABLE TRIGGER %s", dag_run, quote_identifier(trigger));
 			break;
 		case ATTACH_MISSING:
 			ddl.sql[0] = psprintf("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
@@ -166,9 +185,12 @@ pin_detach(PG_FUNCTION_ARGS)
 	while ((schema = airflow_attached_schema()) != NULL)
 	{
 		TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT};
+		char *trigger;
 
 		ddl.relation = get_relname_relid("dag_run", get_namespace_oid(schema, false));
-		ddl.sql[0] = psprintf("DROP TRIGGER %s ON %s", ENFORCE_TRIGGER, qualified_dag_run(schema));
+		(void) airflow_find_trigger(ddl.relation, &trigger);
+		ddl.sql[0] =
+			psprintf("DROP TRIGGER %s ON %s", quote_identifier(trigger), qualified_dag_run(schema));
 		run_ddl_or_give_up(&ddl);
 	}
 	PG_RETURN_VOID();

@@ -37,6 +37,7 @@ static void
 require_attached(AirflowTables *tables)
 {
 	airflow_tables(tables, airflow_schema());
+	require_columns(tables);
 	if (airflow_attach_state(tables->dag_run) != ATTACH_PRESENT)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("airflow_pin is not attached, so that no pin would be in force"),
@@ -46,6 +47,7 @@ require_attached(AirflowTables *tables)
 	if (!airflow_pin_enabled)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("airflow_pin.enabled is off, so that no pin would be in force"),
+						errdetail("It is the kill switch of all pins."),
 						errhint("Set airflow_pin.enabled to on.")));
 }
 
@@ -157,6 +159,7 @@ check_run_types(ArrayType *names)
 	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
 	if (count == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("run_types is empty"),
+						errdetail("Such a pin would hold nothing."),
 						errhint("NULL stands for all run types.")));
 	for (int i = 0; i < count; i++)
 	{
@@ -201,7 +204,9 @@ required_text(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	if (PG_ARGISNULL(number))
 		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name),
+				 errdetail("NULL has no meaning there."),
+				 errhint("Leave an optional argument out for its default.")));
 	return text_argument(fcinfo, number);
 }
 
@@ -316,9 +321,11 @@ pin_unpin(PG_FUNCTION_ARGS)
 	pin_store_expire(dag_id);
 	had_pin = pin_store_remove(dag_id, reason, &in_force);
 	if (!had_pin && guarded_call(find_dag, &dag_id) != NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("DAG \"%s\" does not exist and has no pin", dag_id),
-						errhint("SELECT * FROM airflow_pin.pins(); lists the pins.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("DAG \"%s\" does not exist and has no pin", dag_id),
+				 errdetail("Neither Airflow's table dag nor pinned_version has a row for it."),
+				 errhint("SELECT * FROM airflow_pin.pins(); lists the pins.")));
 	if (!had_pin)
 		ereport(NOTICE, (errmsg("DAG \"%s\" is not pinned", dag_id)));
 	SPI_finish();

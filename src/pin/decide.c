@@ -7,6 +7,8 @@
  */
 #include "decide.h"
 
+#include "utils/builtins.h"
+
 #include "airflow_pin.h"
 
 static const char *const action_names[] = {
@@ -229,8 +231,8 @@ decide_mismatch(const AirflowTables *tables, const RunRequest *request, const Pi
 			"The DAG is pinned to %s, but the run is for %s%s.%s", wanted, requested,
 			source_changed(pin, &decision->effective) ? " with other source code" : "", ignored);
 		decision->hint = psprintf("Move the pin to release another version: "
-								  "SELECT airflow_pin.pin('%s', <version>);",
-								  request->dag_id);
+								  "SELECT airflow_pin.pin(%s, <version>);",
+								  quote_literal_cstr(request->dag_id));
 	}
 
 	if (decision->action == RUN_OBSERVE)

@@ -50,19 +50,25 @@ decision_record(const AirflowTables *tables, const RunRequest *request, const De
 	arg_text(&args, effective ? effective->dag_hash : NULL);
 	arg_text(&args, tables->schema);
 
-	/* an error in between leaves this set only until the next decision of the session */
-	recording = true;
 	recorded_in = GetTopFullTransactionId();
-	owner_scope_enter(&scope, pin_relation("run_decision"));
-	query_run_kept(&plan,
-				   "INSERT INTO airflow_pin.run_decision (dag_id, run_id, run_type, action,"
-				   " requested_version, effective_version, detail, requested_bundle_version,"
-				   " effective_bundle_version, requested_dag_version_id,"
-				   " effective_dag_version_id, effective_dag_hash, airflow_schema)"
-				   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-				   &args, 0);
-	owner_scope_leave(&scope);
-	recording = false;
+	recording = true;
+	PG_TRY();
+	{
+		owner_scope_enter(&scope, pin_relation("run_decision"));
+		query_run_kept(&plan,
+					   "INSERT INTO airflow_pin.run_decision (dag_id, run_id, run_type, action,"
+					   " requested_version, effective_version, detail, requested_bundle_version,"
+					   " effective_bundle_version, requested_dag_version_id,"
+					   " effective_dag_version_id, effective_dag_hash, airflow_schema)"
+					   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+					   &args, 0);
+		owner_scope_leave(&scope);
+	}
+	PG_FINALLY();
+	{
+		recording = false;
+	}
+	PG_END_TRY();
 }
 
 /*

@@ -188,12 +188,12 @@ will_run(const NewRun *run)
 
 /* A scheduler's job id in the row tells for certain that no error may be raised. */
 static bool
-is_asked_for(const NewRun *run, const RunRequest *request)
+is_asked_for(const NewRun *run, RunType run_type)
 {
 	bool by_nobody;
 
 	(void) column_value(run, run->columns->creating_job_id, &by_nobody);
-	return by_nobody && (request->run_type & ASKED_FOR) != 0;
+	return by_nobody && (run_type & ASKED_FOR) != 0;
 }
 
 static void
@@ -277,13 +277,25 @@ set_version(const NewRun *run, const Decision *decision)
 static HeapTuple
 set_failed(const NewRun *run, HeapTuple tuple)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	int columns[] = {run->columns->state, run->columns->start_date, run->columns->end_date};
-	Datum values[] = {CStringGetTextDatum("failed"), TimestampTzGetDatum(now),
-					  TimestampTzGetDatum(now)};
+	Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
+	int columns[3];
+	Datum values[3];
 	bool nulls[] = {false, false, false};
+	int count = 0;
 
-	return heap_modify_tuple_by_cols(tuple, run->desc, 3, columns, values, nulls);
+	columns[count] = run->columns->state;
+	values[count++] = CStringGetTextDatum("failed");
+	if (run->columns->start_date != InvalidAttrNumber)
+	{
+		columns[count] = run->columns->start_date;
+		values[count++] = now;
+	}
+	if (run->columns->end_date != InvalidAttrNumber)
+	{
+		columns[count] = run->columns->end_date;
+		values[count++] = now;
+	}
+	return heap_modify_tuple_by_cols(tuple, run->desc, count, columns, values, nulls);
 }
 
 static HeapTuple
@@ -314,16 +326,27 @@ handle_error(const NewRun *run, const RunRequest *request, bool asked_for, Error
 }
 
 /*
- * Somebody changed the columns of dag_run so that runs cannot be told apart: an Airflow of the
- * future, or a migration under way. Raising would stop the scheduler.
+ * dag_run lacks a column that pins need: an Airflow of the future, or somebody's ALTER TABLE. A run
+ * of a pinned DAG is refused as far as that can still be done.
  */
-static void
-log_unusable(Relation dag_run)
+static HeapTuple
+refuse_unknown_table(const NewRun *run)
 {
-	ereport(LOG, (errmsg("airflow_pin: pins are not in force: table \"%s\" is not the dag_run of "
-						 "Airflow 3",
-						 RelationGetRelationName(dag_run)),
+	const char *column = run->columns->missing;
+	char *run_type = column_text(run, run->columns->run_type);
+
+	if (run_type != NULL && is_asked_for(run, run_type_from_name(run_type, strlen(run_type))))
+		ereport(ERROR, (errcode(ERRCODE_RAISE_EXCEPTION),
+						errmsg("airflow_pin refused a run of a pinned DAG"),
+						errdetail("Table dag_run has no column \"%s\" of the type that it has in "
+								  "Airflow 3.",
+								  column),
+						errhint("See SELECT * FROM airflow_pin.status();")));
+	ereport(LOG, (errmsg("airflow_pin: cannot hold a run of a pinned DAG: dag_run has no column "
+						 "\"%s\" of the type that it has in Airflow 3",
+						 column),
 				  errhint("See SELECT * FROM airflow_pin.status();"), errhidestmt(true)));
+	return run->columns->state != InvalidAttrNumber ? set_failed(run, run->tuple) : run->tuple;
 }
 
 /*
@@ -339,9 +362,11 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 
 	if (is_incomplete(run) || !will_run(run))
 		return run->tuple;
+	if (run->columns->missing != NULL)
+		return refuse_unknown_table(run);
 	read_request(run, &request);
 	call.request = &request;
-	call.asked_for = is_asked_for(run, &request);
+	call.asked_for = is_asked_for(run, request.run_type);
 	if (cache_error != NULL)
 		return handle_error(run, &request, call.asked_for, cache_error);
 
@@ -380,12 +405,7 @@ enforce_run(PG_FUNCTION_ARGS)
 		return PointerGetDatum(run.tuple);
 
 	run.desc = RelationGetDescr(trigger->tg_relation);
-	run.columns = dag_run_columns(trigger->tg_relation);
-	if (unlikely(!run.columns->usable))
-	{
-		log_unusable(trigger->tg_relation);
-		return PointerGetDatum(run.tuple);
-	}
+	run.columns = dag_run_columns(RelationGetRelid(trigger->tg_relation));
 	dag_id = column_value(&run, run.columns->dag_id, &isnull);
 	if (isnull)
 		return PointerGetDatum(run.tuple);

@@ -165,7 +165,7 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 	spec->on_mismatch = row_text(0, 7);
 	spec->reruns = row_text(0, 8);
 	spec->allow_override = row_bool(0, 9);
-	spec->run_types = row_copy(0, 10, CurrentMemoryContext, &isnull);
+	spec->run_types = row_copy(0, 10, TEXTARRAYOID, CurrentMemoryContext, &isnull);
 	spec->has_run_types = !isnull;
 	spec->expires_at = DT_NOEND;
 	spec->valid_from = DT_NOBEGIN;

@@ -39,6 +39,11 @@ not_in_force(const AirflowTables *tables)
 {
 	if (!airflow_pin_enabled)
 		return "Pins are not in force: airflow_pin.enabled is off.";
+	if (dag_run_missing_column(tables->dag_run) != NULL)
+		return psprintf(
+			"Pins are not in force: dag_run has no column \"%s\" of the type that it has "
+			"in Airflow 3.",
+			dag_run_missing_column(tables->dag_run));
 	if (airflow_attach_state(tables->dag_run) != ATTACH_PRESENT)
 		return "Pins are not in force: dag_run has no enabled trigger of airflow_pin. Run: SELECT "
 			   "airflow_pin.attach();";

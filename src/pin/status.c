@@ -122,6 +122,11 @@ report_trigger(StatusReport *status)
 	AttachState state = OidIsValid(dag_run) ? airflow_attach_state(dag_run) : ATTACH_MISSING;
 	char *table = psprintf("%s.dag_run", quote_identifier(status->schema));
 
+	if (OidIsValid(dag_run) && airflow_has_versions(status->schema) &&
+		dag_run_missing_column(dag_run) != NULL)
+		obstacle(status,
+				 psprintf("dag_run has no column \"%s\" of the type that it has in Airflow 3",
+						  dag_run_missing_column(dag_run)));
 	switch (state)
 	{
 		case ATTACH_PRESENT:

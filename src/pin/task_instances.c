@@ -12,6 +12,7 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "tcop/pquery.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -170,21 +171,22 @@ read_existing(Reconciliation *work)
 		existing->map_index = row_int(row, 4);
 		for (int i = 0; i < DERIVED_COLUMNS; i++)
 			existing->derived.values[i] =
-				row_copy(row, 5 + i, context, &existing->derived.nulls[i]);
+				row_copy(row, 5 + i, derived_columns[i].type, context, &existing->derived.nulls[i]);
 	}
 }
 
 /*
- * Airflow has inserted the run's task instances by now, unless somebody made deferred constraints
- * immediate before it could: then it is too early to set them.
+ * At commit Airflow has inserted the run's task instances. When somebody made deferred constraints
+ * immediate before it could, we are inside that statement, and it is too early to set them: Airflow
+ * would still insert its own.
  */
 static void
-check_created(const Reconciliation *work)
+check_at_commit(const Reconciliation *work)
 {
-	if (work->existing_count == 0 && (work->requested == NULL || work->requested->count > 0))
+	if (ActivePortal != NULL && work->existing_count == 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the run has no task instances yet"),
-						errdetail("Were constraints made immediate before the commit?")));
+						errdetail("Constraints were made immediate before the commit.")));
 }
 
 /*
@@ -561,7 +563,7 @@ task_instances_apply(const AirflowTables *tables, const char *dag_id, const char
 						   .requested = requested};
 
 	read_existing(&work);
-	check_created(&work);
+	check_at_commit(&work);
 	find_left_empty(&work);
 	compare_rows(&work);
 	if (work.inserts.count > 0)
@@ -576,14 +578,15 @@ static void
 raise_unknown(const PlannedTask *task)
 {
 	if (task->unknown_weight_rule != NULL)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("task \"%s\" has the custom priority weight rule \"%s\"",
-							   task->task_id, task->unknown_weight_rule),
-						errdetail("No earlier run of this version tells its weight.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("task \"%s\" has the custom priority weight rule \"%s\"", task->task_id,
+						task->unknown_weight_rule),
+				 errdetail("No earlier run of this version tells its weight, or they differ.")));
 	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("the executor_config of task \"%s\" cannot be written: %s",
 						   task->task_id, task->unknown_executor_config),
-					errdetail("No earlier run of this version tells it.")));
+					errdetail("No earlier run of this version tells it, or they differ.")));
 }
 
 static bool
@@ -605,7 +608,7 @@ fill_task(PlannedTask *task, uint64 row, MemoryContext context)
 	}
 	if (task->unknown_executor_config != NULL && row_int(row, 4) == 1)
 	{
-		Datum value = row_copy(row, 5, context, &isnull);
+		Datum value = row_copy(row, 5, BYTEAOID, context, &isnull);
 
 		task->executor_config = isnull ? NULL : DatumGetByteaP(value);
 		task->unknown_executor_config = NULL;

@@ -110,6 +110,13 @@ query_run_kept(KeptPlan *kept, const char *sql, QueryArgs *args, long limit)
 	check_result(SPI_execute_plan(kept->plan, args->values, args->nulls, false, limit), sql);
 }
 
+/* varchar is as good as text. */
+static bool
+is_type(Oid actual, Oid wanted)
+{
+	return actual == wanted || (wanted == TEXTOID && actual == VARCHAROID);
+}
+
 /*
  * A value of the type that the caller is about to take it for. The tables belong to others: a
  * column that was given another type must not be read as memory of the wrong shape.
@@ -118,7 +125,7 @@ static Datum
 row_datum(uint64 row, int column, Oid type, bool *isnull)
 {
 	Assert(row < SPI_processed);
-	if (SPI_gettypeid(SPI_tuptable->tupdesc, column) != type)
+	if (!is_type(SPI_gettypeid(SPI_tuptable->tupdesc, column), type))
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"%s\" has type %s, not %s",
 							   SPI_fname(SPI_tuptable->tupdesc, column),
@@ -208,12 +215,12 @@ row_timestamp(uint64 row, int column)
 	return isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
 }
 
-/* A detoasted copy of the value in "context". */
+/* A detoasted copy of the value, which must be of that type (InvalidOid: any), in "context". */
 Datum
-row_copy(uint64 row, int column, MemoryContext context, bool *isnull)
+row_copy(uint64 row, int column, Oid wanted, MemoryContext context, bool *isnull)
 {
 	Oid type = SPI_gettypeid(SPI_tuptable->tupdesc, column);
-	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+	Datum value = row_datum(row, column, wanted == InvalidOid ? type : wanted, isnull);
 	MemoryContext saved;
 	int16 length;
 	bool byval;

@@ -47,6 +47,6 @@ extern int64 row_bigint(uint64 row, int column);
 extern bool row_bool(uint64 row, int column);
 extern pg_uuid_t row_uuid(uint64 row, int column);
 extern TimestampTz row_timestamp(uint64 row, int column);
-extern Datum row_copy(uint64 row, int column, MemoryContext context, bool *isnull);
+extern Datum row_copy(uint64 row, int column, Oid wanted, MemoryContext context, bool *isnull);
 
 #endif
