@@ -92,6 +92,61 @@ airflow_schemas(void)
 	return schemas;
 }
 
+static bool
+is_enabled(Form_pg_trigger trigger)
+{
+	return trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN ||
+		   trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+}
+
+/* BEFORE INSERT FOR EACH ROW, without a WHEN clause that would let runs pass? */
+static bool
+fires_for_every_run(Relation pg_trigger, HeapTuple tuple)
+{
+	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+	bool no_condition;
+
+	(void) heap_getattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(pg_trigger), &no_condition);
+	return no_condition &&
+		   form->tgtype == (TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT);
+}
+
+/*
+ * Are the triggers on the extension's own tables enabled, without which pins are held only half?
+ * Returns the name of one that is not, or NULL.
+ */
+const char *
+pin_disabled_trigger(void)
+{
+	static const struct
+	{
+		const char *table;
+		const char *trigger;
+	} own[] = {{"run_decision", "reconcile_run"}, {"pinned_version", "announce_pins"}};
+
+	for (int i = 0; i < (int) lengthof(own); i++)
+	{
+		Relation pg_trigger = table_open(TriggerRelationId, AccessShareLock);
+		bool enabled = false;
+		ScanKeyData key[2];
+		SysScanDesc scan;
+		HeapTuple tuple;
+
+		ScanKeyInit(&key[0], Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(pin_relation(own[i].table)));
+		ScanKeyInit(&key[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ,
+					CStringGetDatum(own[i].trigger));
+		scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 2, key);
+		if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+			enabled = is_enabled((Form_pg_trigger) GETSTRUCT(tuple));
+		systable_endscan(scan);
+		table_close(pg_trigger, AccessShareLock);
+		if (!enabled)
+			return own[i].trigger;
+	}
+	return NULL;
+}
+
 /*
  * State of our trigger on a dag_run table, from pg_trigger: a trigger of any name that calls
  * airflow_pin.enforce_run(). *trigger_name is its name, or NULL.
@@ -122,7 +177,7 @@ airflow_find_trigger(Oid dag_run, char **trigger_name)
 		if (form->tgfoid != function)
 			continue;
 		*trigger_name = pstrdup(NameStr(form->tgname));
-		if (form->tgenabled == TRIGGER_FIRES_ON_ORIGIN || form->tgenabled == TRIGGER_FIRES_ALWAYS)
+		if (is_enabled(form) && fires_for_every_run(pg_trigger, tuple))
 			state = ATTACH_PRESENT;
 		else if (state == ATTACH_MISSING)
 			state = ATTACH_DISABLED;

@@ -61,6 +61,7 @@ extern const char *airflow_attached_schema(void);
 extern const char *airflow_schema(void);
 extern void airflow_tables(AirflowTables *tables, const char *schema);
 extern bool airflow_has_versions(const char *schema);
+extern const char *pin_disabled_trigger(void);
 extern AttachState airflow_find_trigger(Oid dag_run, char **trigger_name);
 extern AttachState airflow_attach_state(Oid dag_run);
 extern const char *dag_run_missing_column(Oid dag_run);

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
@@ -86,16 +87,25 @@ put_little_endian(StringInfo out, uint64 value, int bytes)
 		appendStringInfoCharMacro(out, (char) (value >> (8 * i)));
 }
 
+/* "what" may be NULL where it has no name. */
 static void
 unsupported(Pickler *pickler, const char *what)
 {
 	if (pickler->unsupported == NULL)
-		pickler->unsupported = what;
+		pickler->unsupported = what ? what : "an object of unknown type";
 }
 
+/* A string, which pickle has in UTF-8. */
 static void
 pickle_string(Pickler *pickler, const char *text, int length)
 {
+	char *utf8 = pg_server_to_any(text, length, PG_UTF8);
+
+	if (utf8 != text)
+	{
+		text = utf8;
+		length = strlen(utf8);
+	}
 	if (length <= 0xff)
 	{
 		put_op(pickler, OP_SHORT_BINUNICODE);
@@ -471,7 +481,7 @@ pickle_value(Pickler *pickler, const JsonbValue *value)
 	else if (json_string_is(type, "datetime"))
 		pickle_datetime(pickler, json_member(container, "__var"));
 	else if (content == NULL)
-		unsupported(pickler, type ? json_string(type) : "an object without __type");
+		unsupported(pickler, type ? json_string(type) : NULL);
 	else if (json_string_is(type, "dict") && JsonContainerIsObject(content))
 		pickle_dict(pickler, content, pickle_value);
 	else if (json_string_is(type, "tuple") && JsonContainerIsArray(content))
@@ -479,7 +489,7 @@ pickle_value(Pickler *pickler, const JsonbValue *value)
 	else if (json_string_is(type, "set") && JsonContainerIsArray(content))
 		pickle_set(pickler, content);
 	else
-		unsupported(pickler, type ? json_string(type) : "an object without __type");
+		unsupported(pickler, type ? json_string(type) : NULL);
 }
 
 /*

@@ -169,10 +169,13 @@ task_plan_build(Jsonb *data, const RunFacts *run)
 	plan->tasks = palloc0(Max(list.count, 1) * sizeof(PlannedTask));
 	for (int i = 0; i < list.count; i++)
 	{
+		PlannedTask *planned = &plan->tasks[plan->count];
+
 		if (!runs_at(&list.tasks[i], body, run))
 			continue;
-		plan_task(&plan->tasks[plan->count], &graph, i, &groups);
-		rows += Max(plan->tasks[plan->count++].instances, 1);
+		plan_task(planned, &graph, i, &groups);
+		plan->count++;
+		rows += Max(planned->instances, 1);
 		if (rows > MAX_TASK_INSTANCES)
 			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 							errmsg("a run of the DAG has more than %d task instances",

@@ -143,8 +143,10 @@ pin_attach(PG_FUNCTION_ARGS)
 	const char *schema = PG_ARGISNULL(0) ? airflow_schema() : NameStr(*PG_GETARG_NAME(0));
 	TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT};
 	AirflowTables tables;
+	AttachState state;
 	char *trigger;
 	char *dag_run;
+	int count = 0;
 
 	airflow_tables(&tables, schema);
 	require_columns(&tables);
@@ -154,22 +156,17 @@ pin_attach(PG_FUNCTION_ARGS)
 	ddl.relation = tables.dag_run;
 	dag_run = qualified_dag_run(schema);
 
-	switch (airflow_find_trigger(tables.dag_run, &trigger))
-	{
-		case ATTACH_PRESENT:
-			PG_RETURN_VOID();
-		case ATTACH_DISABLED:
-			ddl.sql[0] =
-				psprintf("ALTER TABLE %s ENABLE TRIGGER %s", dag_run, quote_identifier(trigger));
-			break;
-		case ATTACH_MISSING:
-			ddl.sql[0] = psprintf("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
-								  " EXECUTE FUNCTION airflow_pin.enforce_run()",
-								  ENFORCE_TRIGGER, dag_run);
-			ddl.sql[1] = psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin",
-								  ENFORCE_TRIGGER, dag_run);
-			break;
-	}
+	state = airflow_find_trigger(tables.dag_run, &trigger);
+	if (state == ATTACH_PRESENT)
+		PG_RETURN_VOID();
+	/* one that is disabled, or that somebody made otherwise, is made anew */
+	if (state == ATTACH_DISABLED)
+		ddl.sql[count++] = psprintf("DROP TRIGGER %s ON %s", quote_identifier(trigger), dag_run);
+	ddl.sql[count++] = psprintf("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
+								" EXECUTE FUNCTION airflow_pin.enforce_run()",
+								ENFORCE_TRIGGER, dag_run);
+	ddl.sql[count++] = psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin",
+								ENFORCE_TRIGGER, dag_run);
 	run_ddl_or_give_up(&ddl);
 	PG_RETURN_VOID();
 }

@@ -17,6 +17,7 @@
 #include "airflow/catalog.h"
 #include "airflow/version.h"
 #include "pin/commands.h"
+#include "pin/in_force.h"
 #include "pin/pin.h"
 #include "pin/pin_store.h"
 #include "pin/plan_check.h"
@@ -34,21 +35,17 @@ PG_FUNCTION_INFO_V1(pin_prune_decisions);
  * is refused.
  */
 static void
-require_attached(AirflowTables *tables)
+require_in_force(AirflowTables *tables)
 {
+	const char *obstacle;
+	const char *hint;
+
 	airflow_tables(tables, airflow_schema());
-	require_columns(tables);
-	if (airflow_attach_state(tables->dag_run) != ATTACH_PRESENT)
+	obstacle = pins_obstacle(tables->dag_run, &hint);
+	if (obstacle != NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("airflow_pin is not attached, so that no pin would be in force"),
-						errdetail("Table \"%s.dag_run\" has no enabled trigger of airflow_pin.",
-								  tables->schema),
-						errhint("Run: SELECT airflow_pin.attach();")));
-	if (!airflow_pin_enabled)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("airflow_pin.enabled is off, so that no pin would be in force"),
-						errdetail("It is the kill switch of all pins."),
-						errhint("Set airflow_pin.enabled to on.")));
+						errmsg("no pin would be in force"), errdetail("%s", obstacle),
+						errhint("%s", hint)));
 }
 
 /* Raise the error for a DAG that dag does not have. */
@@ -128,11 +125,13 @@ check_rewrite(const AirflowTables *tables, const PinSpec *spec)
 									  bundle),
 							 "Pin with on_mismatch => 'reject' as a deployment gate, or serve the "
 							 "DAG from a versioned bundle such as Git.");
-	if (!dag_source(tables, spec->dag_id, &source) || strcmp(source.bundle_name, bundle) != 0)
+	if (!dag_source(tables, spec->dag_id, &source))
+		raise_no_such_dag(tables, spec->dag_id);
+	if (source.bundle_name == NULL || strcmp(source.bundle_name, bundle) != 0)
 		raise_cannot_rewrite(spec,
 							 psprintf("It is from bundle \"%s\", but the DAG is now in bundle "
 									  "\"%s\", where workers would look for the commit.",
-									  bundle, source.bundle_name),
+									  bundle, source.bundle_name ? source.bundle_name : ""),
 							 "Pin a version of the bundle that the DAG is in now.");
 	problem = plan_problem(tables, spec->dag_id, spec->version, false);
 	if (problem != NULL)
@@ -263,7 +262,7 @@ pin_pin(PG_FUNCTION_ARGS)
 
 	spec_from_arguments(fcinfo, &spec);
 	SPI_connect();
-	require_attached(&tables);
+	require_in_force(&tables);
 	require_latest(&tables, spec.dag_id, &latest);
 	version = latest;
 	if (!PG_ARGISNULL(1))
@@ -425,7 +424,7 @@ pin_rollback(PG_FUNCTION_ARGS)
 	Datum result;
 
 	SPI_connect();
-	require_attached(&tables);
+	require_in_force(&tables);
 	pin_store_lock(spec.dag_id);
 	pin_store_expire(spec.dag_id);
 	has_past = pin_store_last(spec.dag_id, &past);

@@ -125,7 +125,7 @@ pin_store_before(int64 history_id)
 
 	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
 	run_as_owner("WITH RECURSIVE way AS (SELECT h.*, true AS passing"
-				 " FROM airflow_pin.pin_history h WHERE id = $1 UNION ALL SELECT p.*,"
+				 " FROM airflow_pin.pin_history h WHERE id = $1 UNION SELECT p.*,"
 				 " w.event = 'rollback' OR (p.to_version, p.to_bundle_version)"
 				 " IS NOT DISTINCT FROM (w.to_version, w.to_bundle_version)"
 				 " FROM way w, LATERAL (SELECT h.* FROM airflow_pin.pin_history h"

@@ -21,6 +21,7 @@
 #include "airflow/version.h"
 #include "pin/commands.h"
 #include "pin/decide.h"
+#include "pin/in_force.h"
 #include "pin/pin.h"
 #include "pin/plan_check.h"
 #include "util/guarded.h"
@@ -33,23 +34,6 @@
 PG_FUNCTION_INFO_V1(pin_resolve);
 PG_FUNCTION_INFO_V1(pin_pins);
 
-/* Why no pin is in force at all, or NULL. */
-static char *
-not_in_force(const AirflowTables *tables)
-{
-	if (!airflow_pin_enabled)
-		return "Pins are not in force: airflow_pin.enabled is off.";
-	if (dag_run_missing_column(tables->dag_run) != NULL)
-		return psprintf(
-			"Pins are not in force: dag_run has no column \"%s\" of the type that it has "
-			"in Airflow 3.",
-			dag_run_missing_column(tables->dag_run));
-	if (airflow_attach_state(tables->dag_run) != ATTACH_PRESENT)
-		return "Pins are not in force: dag_run has no enabled trigger of airflow_pin. Run: SELECT "
-			   "airflow_pin.attach();";
-	return NULL;
-}
-
 /*
  * The trigger's own decision about a run that Airflow would create now, and what the commit would
  * make of it.
@@ -59,7 +43,8 @@ resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVer
 			Decision *decision)
 {
 	PinList *pins = pins_read(request->dag_id, strlen(request->dag_id));
-	char *obstacle = not_in_force(tables);
+	const char *hint;
+	const char *obstacle = pins_obstacle(tables->dag_run, &hint);
 	ErrorData *problem;
 
 	if (obstacle != NULL)
@@ -68,7 +53,7 @@ resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVer
 							   .has_effective = true,
 							   .effective = *latest,
 							   .effective_commit = request->commit,
-							   .detail = obstacle};
+							   .detail = psprintf("Pins are not in force. %s %s", obstacle, hint)};
 		return;
 	}
 	decide_run(tables, request, pins_ruling(pins, GetCurrentTimestamp()), decision);

@@ -15,17 +15,18 @@
 #include "utils/lsyscache.h"
 
 #include "airflow/catalog.h"
+#include "pin/in_force.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"
 
-/* What stands in the way, found while the items are reported. */
+/* The report, and what was found on the way. */
 typedef struct StatusReport
 {
 	FunctionCallInfo fcinfo;
-	const char *schema; /* NULL: not to be told */
-	const char *obstacle;
+	const char *schema;	  /* NULL: not to be told */
+	const char *obstacle; /* why not */
 } StatusReport;
 
 PG_FUNCTION_INFO_V1(pin_status);
@@ -36,13 +37,6 @@ report(StatusReport *status, const char *item, const char *state, const char *de
 	const char *texts[] = {item, state, detail};
 
 	result_row_texts(status->fcinfo, lengthof(texts), texts);
-}
-
-static void
-obstacle(StatusReport *status, const char *what)
-{
-	if (status->obstacle == NULL)
-		status->obstacle = what;
 }
 
 static void
@@ -78,15 +72,13 @@ report_schema(StatusReport *status)
 	{
 		report(status, "airflow_schema", "missing",
 			   error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message);
-		obstacle(status, error->message);
+		status->obstacle = error->message;
 	}
 	else
 		report(status, "airflow_schema", status->schema,
 			   airflow_has_versions(status->schema)
 				   ? "Airflow 3: has DAG versions"
 				   : "has no DAG versions: pinning needs \"airflow db migrate\" to Airflow 3");
-	if (status->schema != NULL && !airflow_has_versions(status->schema))
-		obstacle(status, "these are not the tables of Airflow 3");
 }
 
 /* The revision of the schema, unless somebody holds a lock that would make us wait for it. */
@@ -114,19 +106,21 @@ report_revision(StatusReport *status)
 	}
 }
 
+static Oid
+dag_run_relation(const StatusReport *status)
+{
+	Oid namespace = get_namespace_oid(status->schema, true);
+
+	return OidIsValid(namespace) ? get_relname_relid("dag_run", namespace) : InvalidOid;
+}
+
 static void
 report_trigger(StatusReport *status)
 {
-	Oid namespace = get_namespace_oid(status->schema, true);
-	Oid dag_run = OidIsValid(namespace) ? get_relname_relid("dag_run", namespace) : InvalidOid;
+	Oid dag_run = dag_run_relation(status);
 	AttachState state = OidIsValid(dag_run) ? airflow_attach_state(dag_run) : ATTACH_MISSING;
 	char *table = psprintf("%s.dag_run", quote_identifier(status->schema));
 
-	if (OidIsValid(dag_run) && airflow_has_versions(status->schema) &&
-		dag_run_missing_column(dag_run) != NULL)
-		obstacle(status,
-				 psprintf("dag_run has no column \"%s\" of the type that it has in Airflow 3",
-						  dag_run_missing_column(dag_run)));
 	switch (state)
 	{
 		case ATTACH_PRESENT:
@@ -134,13 +128,11 @@ report_trigger(StatusReport *status)
 			break;
 		case ATTACH_DISABLED:
 			report(status, "trigger", "disabled",
-				   psprintf("on %s; SELECT airflow_pin.attach() enables it", table));
-			obstacle(status, "the trigger on dag_run is disabled");
+				   psprintf("on %s, or changed; SELECT airflow_pin.attach() mends it", table));
 			break;
 		case ATTACH_MISSING:
 			report(status, "trigger", "missing",
 				   psprintf("on %s; SELECT airflow_pin.attach() puts it there", table));
-			obstacle(status, "the trigger on dag_run is missing");
 			break;
 	}
 }
@@ -150,8 +142,6 @@ report_settings(StatusReport *status)
 {
 	report(status, "enabled", airflow_pin_enabled ? "on" : "off",
 		   "airflow_pin.enabled in this session");
-	if (!airflow_pin_enabled)
-		obstacle(status, "airflow_pin.enabled is off");
 	report(status, "unpinned_dags",
 		   airflow_pin_unpinned_dags == UNPINNED_REJECT ? "reject" : "allow",
 		   airflow_pin_unpinned_dags == UNPINNED_REJECT
@@ -176,6 +166,22 @@ report_pins(StatusReport *status)
 					row_text(0, 3)));
 }
 
+/* The answer. */
+static void
+report_in_force(StatusReport *status)
+{
+	const char *obstacle = status->obstacle;
+	const char *hint = "";
+
+	if (obstacle == NULL && !airflow_has_versions(status->schema))
+		obstacle = "These are not the tables of Airflow 3: run \"airflow db migrate\" first.";
+	if (obstacle == NULL)
+		obstacle = pins_obstacle(dag_run_relation(status), &hint);
+	report(status, "in_force", obstacle ? "no" : "yes",
+		   obstacle ? psprintf("%s %s", obstacle, hint)
+					: "Pins are obeyed by every insert into dag_run.");
+}
+
 /*
  * status()
  */
@@ -195,8 +201,7 @@ pin_status(PG_FUNCTION_ARGS)
 	}
 	report_settings(&status);
 	report_pins(&status);
-	report(&status, "in_force", status.obstacle ? "no" : "yes",
-		   status.obstacle ? status.obstacle : "pins are obeyed by every insert into dag_run");
+	report_in_force(&status);
 	SPI_finish();
 	return (Datum) 0;
 }

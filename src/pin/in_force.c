@@ -1,0 +1,49 @@
+/*
+ * in_force.c
+ *		Are pins obeyed? One answer for pin(), which refuses to make a pin that would not be, for
+ *		resolve() and for status().
+ */
+#include "in_force.h"
+
+#include "airflow_pin.h"
+#include "airflow/catalog.h"
+
+/*
+ * What keeps pins from being in force on this dag_run, as a sentence, and what to do about it; NULL
+ * when nothing does.
+ */
+const char *
+pins_obstacle(Oid dag_run, const char **hint)
+{
+	const char *column = dag_run_missing_column(dag_run);
+	const char *trigger = pin_disabled_trigger();
+
+	if (!airflow_pin_enabled)
+	{
+		*hint = "Set airflow_pin.enabled to on.";
+		return "The kill switch airflow_pin.enabled is off.";
+	}
+	if (column != NULL)
+	{
+		*hint = "Upgrade airflow_pin to a release that knows this Airflow version.";
+		return psprintf("Table dag_run has no column \"%s\" of the type that it has in Airflow 3.",
+						column);
+	}
+	if (trigger != NULL)
+	{
+		*hint = "Enable it with ALTER TABLE ... ENABLE ALWAYS TRIGGER.";
+		return psprintf("Trigger \"%s\" on the extension's own table is disabled.", trigger);
+	}
+	*hint = "Run: SELECT airflow_pin.attach();";
+	switch (airflow_attach_state(dag_run))
+	{
+		case ATTACH_MISSING:
+			return "Table dag_run has no trigger of airflow_pin: it is not attached.";
+		case ATTACH_DISABLED:
+			return "The trigger of airflow_pin on dag_run is disabled or does not fire for every "
+				   "run.";
+		case ATTACH_PRESENT:
+			break;
+	}
+	return NULL;
+}
