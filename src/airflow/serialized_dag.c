@@ -27,7 +27,8 @@
 
 /*
  * Python makes a float of 1e+300 and an integer of its 301 digits, but jsonb writes both as digits.
- * Append such a number so that it keeps a fraction, and with it its type.
+ * Append such a number so that it keeps a fraction, and with it its type; and keep the sign of
+ * a float that is zero, which jsonb has not.
  */
 static void
 append_float(StringInfo out, const char *token, int length)
@@ -44,6 +45,8 @@ append_float(StringInfo out, const char *token, int length)
 		number = DatumGetCString(DirectFunctionCall1(numeric_out, value));
 		appendStringInfo(out, strchr(number, '.') ? "%s" : "%s.0", number);
 	}
+	else if (strcmp(number, "-0.0") == 0)
+		appendStringInfoString(out, "-1e-400"); /* no numeric, but -0.0 as a double */
 	else
 		appendStringInfoString(out, number);
 	pfree(number);
