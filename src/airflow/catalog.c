@@ -20,6 +20,7 @@
 #include "nodes/pg_list.h"
 #include "nodes/value.h"
 #include "parser/parse_func.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -81,11 +82,13 @@ airflow_schemas(void)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+		char *name;
 
 		if ((form->relkind == RELKIND_RELATION || form->relkind == RELKIND_PARTITIONED_TABLE) &&
 			form->relpersistence != RELPERSISTENCE_TEMP &&
-			OidIsValid(get_relname_relid("alembic_version", form->relnamespace)))
-			schemas = lappend(schemas, get_namespace_name(form->relnamespace));
+			OidIsValid(get_relname_relid("alembic_version", form->relnamespace)) &&
+			(name = get_namespace_name(form->relnamespace)) != NULL)
+			schemas = lappend(schemas, name);
 	}
 	systable_endscan(scan);
 	table_close(pg_class, AccessShareLock);
@@ -272,24 +275,28 @@ airflow_has_versions(const char *schema)
 }
 
 /*
- * OID of one of Airflow's tables. Each must be a plain table of dag_run's owner: what is read in
- * one owner's name must not be a view, or a table, that somebody else put in its place.
+ * OID of one of Airflow's tables, locked against being dropped or replaced until the end of the
+ * transaction. Each must be a plain table of the same owner: what is read in one owner's name must
+ * not be a view, or a table, that somebody else put in its place.
  */
 static Oid
-airflow_relation(Oid namespace, const char *schema, const char *name)
+airflow_relation(Oid namespace, const char *schema, const char *name, Oid owner)
 {
 	Oid relation = get_relname_relid(name, namespace);
-	Oid dag_run = get_relname_relid("dag_run", namespace);
 
-	if (!OidIsValid(relation))
+	if (OidIsValid(relation))
+		LockRelationOid(relation, AccessShareLock);
+	if (!OidIsValid(relation) || get_relname_relid(name, namespace) != relation)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("Airflow table \"%s.%s\" does not exist", schema, name),
+						errdetail("A complete set of Airflow's tables is needed."),
 						errhint("Is an \"airflow db migrate\" or \"airflow db reset\" running?")));
 	if (!relation_is_table(relation))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s.%s\" is not a table", schema, name),
-						errhint("Airflow's own tables are needed, not views of them.")));
-	if (relation_owner(relation) != relation_owner(dag_run))
+						errdetail("Airflow's own tables are needed, not views of them."),
+						errhint("Check airflow_pin.airflow_schema.")));
+	if (relation_owner(relation) != owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("tables \"%s.dag_run\" and \"%s.%s\" have different owners", schema, schema,
@@ -300,17 +307,21 @@ airflow_relation(Oid namespace, const char *schema, const char *name)
 }
 
 /*
- * Fill in "tables" for a schema that holds an Airflow 3. Raises a plain error when it does not.
+ * Fill in "tables" for a schema that holds an Airflow 3, and take AccessShareLock on them. Raises a
+ * plain error when it does not. Call it again in each transaction.
  */
 void
 airflow_tables(AirflowTables *tables, const char *schema)
 {
 	Oid namespace = get_namespace_oid(schema, true);
+	Oid owner;
 
 	if (!OidIsValid(namespace) || !OidIsValid(get_relname_relid("dag_run", namespace)))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("schema \"%s\" has no Airflow tables", schema),
-						errhint("Check airflow_pin.airflow_schema.")));
+						errdetail("It has no table dag_run."),
+						errhint("Name the schema that has them, in attach() or in "
+								"airflow_pin.airflow_schema.")));
 	if (!airflow_has_versions(schema))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("the Airflow tables in schema \"%s\" have no DAG versions", schema),
@@ -318,19 +329,15 @@ airflow_tables(AirflowTables *tables, const char *schema)
 								  "columns in dag_run."),
 						errhint("Run \"airflow db migrate\" to Airflow 3 first.")));
 
-	if (!relation_is_table(get_relname_relid("dag_run", namespace)))
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("\"%s.dag_run\" is not a table", schema),
-						errhint("Check airflow_pin.airflow_schema.")));
-
+	owner = relation_owner(get_relname_relid("dag_run", namespace));
 	tables->schema = pstrdup(schema);
 	tables->quoted_schema = pstrdup(quote_identifier(schema));
-	tables->dag = airflow_relation(namespace, schema, "dag");
-	tables->dag_run = airflow_relation(namespace, schema, "dag_run");
-	tables->dag_version = airflow_relation(namespace, schema, "dag_version");
-	tables->dag_code = airflow_relation(namespace, schema, "dag_code");
-	tables->serialized_dag = airflow_relation(namespace, schema, "serialized_dag");
-	tables->task_instance = airflow_relation(namespace, schema, "task_instance");
+	tables->dag = airflow_relation(namespace, schema, "dag", owner);
+	tables->dag_run = airflow_relation(namespace, schema, "dag_run", owner);
+	tables->dag_version = airflow_relation(namespace, schema, "dag_version", owner);
+	tables->dag_code = airflow_relation(namespace, schema, "dag_code", owner);
+	tables->serialized_dag = airflow_relation(namespace, schema, "serialized_dag", owner);
+	tables->task_instance = airflow_relation(namespace, schema, "task_instance", owner);
 }
 
 /* A column of dag_run that the trigger uses, and where its number goes. */
@@ -353,6 +360,7 @@ static const ColumnOfInterest columns_of_interest[] = {
 	{"created_dag_version_id", UUIDOID, true, offsetof(DagRunColumns, created_dag_version_id)},
 	{"conf", InvalidOid, false, offsetof(DagRunColumns, conf)},
 	{"triggered_by", TEXTOID, false, offsetof(DagRunColumns, triggered_by)},
+	{"logical_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, logical_date)},
 	{"creating_job_id", InvalidOid, false, offsetof(DagRunColumns, creating_job_id)},
 };
 

@@ -10,7 +10,7 @@
 #include "access/attnum.h"
 #include "nodes/pg_list.h"
 
-/* Airflow's tables in one schema. All set, or airflow_tables() has raised an error. */
+/* Airflow's tables in one schema, locked. All set, or airflow_tables() has raised an error. */
 typedef struct AirflowTables
 {
 	char *schema;
@@ -35,6 +35,7 @@ typedef struct DagRunColumns
 	AttrNumber run_type;
 	AttrNumber state;
 	AttrNumber conf;
+	AttrNumber logical_date;
 	AttrNumber start_date;
 	AttrNumber end_date;
 	AttrNumber triggered_by;

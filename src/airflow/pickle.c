@@ -446,6 +446,7 @@ pickle_json(Pickler *pickler, const JsonbValue *value)
 	JsonbContainer *container;
 
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	if (pickle_scalar(pickler, value))
 		return;
 	container = value->val.binary.data;
@@ -466,6 +467,7 @@ pickle_value(Pickler *pickler, const JsonbValue *value)
 	JsonbContainer *content;
 
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	if (pickle_scalar(pickler, value))
 		return;
 	container = value->val.binary.data;

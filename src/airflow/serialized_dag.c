@@ -22,8 +22,8 @@
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-/* A jsonb cannot be larger than this anyway; it also bounds what a zlib bomb can take. */
-#define MAX_JSON_BYTES (256 * 1024 * 1024 - 1)
+/* Tens of thousands of tasks. It bounds what a zlib bomb can take. */
+#define MAX_JSON_BYTES (64 * 1024 * 1024)
 
 /*
  * Python makes a float of 1e+300 and an integer of its 301 digits, but jsonb writes both as digits.

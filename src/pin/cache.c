@@ -6,7 +6,7 @@
  * than CACHE_LIMIT bytes: when it is full it starts anew.
  *
  * Any change of pinned_version sends a relcache invalidation of it (pin_cache_announce, from a
- * statement trigger on that table): at commit to all backends, at once to this one, and again to
+ * trigger on that table): at commit to all backends, at once to this one, and again to
  * this one when the change is rolled back. Receiving one only moves "generation" on; an entry of
  * an older generation is read again when its DAG's next run comes. So the next insert after the
  * commit of a pin obeys it, and a change of one pin costs other DAGs one index lookup each.

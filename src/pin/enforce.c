@@ -319,8 +319,11 @@ handle_error(const NewRun *run, const RunRequest *request, bool asked_for, Error
 {
 	Decision decision = {.action = RUN_FAILED, .detail = error->message};
 
+	/* SQLSTATEs of class 23 would be taken for "exists already", those of 40 and 55 be retried */
 	if (asked_for)
-		ReThrowError(error);
+		ereport(ERROR, (errcode(ERRCODE_RAISE_EXCEPTION), errmsg("%s", error->message),
+						error->detail ? errdetail("%s", error->detail) : 0,
+						error->hint ? errhint("%s", error->hint) : 0));
 	decision_log(request, &decision);
 	return set_failed(run, run->tuple);
 }
@@ -360,10 +363,12 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	RunRequest request = {.override = OVERRIDE_NONE};
 	ErrorData *error;
 
-	if (is_incomplete(run) || !will_run(run))
+	if (!will_run(run))
 		return run->tuple;
 	if (run->columns->missing != NULL)
 		return refuse_unknown_table(run);
+	if (is_incomplete(run))
+		return run->tuple;
 	read_request(run, &request);
 	call.request = &request;
 	call.asked_for = is_asked_for(run, request.run_type);
@@ -394,6 +399,7 @@ enforce_run(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	NewRun run;
+	DagRunColumns columns;
 	FillCall fill = {0};
 	ErrorData *error = NULL;
 	bool isnull;
@@ -417,6 +423,9 @@ enforce_run(PG_FUNCTION_ARGS)
 		error = guarded_call(fill_cache, &fill);
 	if (likely(fill.pins == NULL && error == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW))
 		return PointerGetDatum(run.tuple);
+	/* from here on SQL runs, and with it invalidations may be received */
+	columns = *run.columns;
+	run.columns = &columns;
 	return PointerGetDatum(
 		enforce_pins(&run, RelationGetRelid(trigger->tg_relation), fill.pins, error));
 }

@@ -7,21 +7,13 @@
  */
 #include "pin_store.h"
 
-#include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
-#include "common/hashfn.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 
 #include "airflow_pin.h"
 #include "airflow/catalog.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
-
-/* Commands on different DAGs seldom share a lock, and pinning every DAG at once takes only these.
- */
-#define LOCK_BUCKETS 128
 
 static void
 run_as_owner(const char *sql, QueryArgs *args, long limit)
@@ -34,16 +26,25 @@ run_as_owner(const char *sql, QueryArgs *args, long limit)
 }
 
 /*
- * Let only one transaction at a time change the pins of a DAG. The lock is one that SQL cannot
- * take, so nobody else can hold up a rollback with it; runs never wait for it.
+ * Let only one transaction at a time change the pins of a DAG. Row locks: as many as there are
+ * DAGs, and nobody who may not pin can take one. Runs never wait for them.
  */
 void
 pin_store_lock(const char *dag_id)
 {
-	uint32 hash = hash_bytes((const unsigned char *) dag_id, strlen(dag_id));
+	static KeptPlan insert;
+	static KeptPlan lock;
+	QueryArgs args = {0};
+	OwnerScope scope;
 
-	LockDatabaseObject(ExtensionRelationId, get_extension_oid("airflow_pin", false),
-					   (uint16) (1 + hash % LOCK_BUCKETS), ExclusiveLock);
+	arg_text(&args, dag_id);
+	owner_scope_enter(&scope, pin_relation("pin_lock"));
+	query_run_kept(&insert,
+				   "INSERT INTO airflow_pin.pin_lock (dag_id) VALUES ($1) ON CONFLICT DO NOTHING",
+				   &args, 0);
+	query_run_kept(&lock, "SELECT FROM airflow_pin.pin_lock WHERE dag_id = $1 FOR UPDATE", &args,
+				   1);
+	owner_scope_leave(&scope);
 }
 
 /*

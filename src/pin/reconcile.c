@@ -186,24 +186,39 @@ plan_of_requested(const AirflowTables *tables, const ChangedRun *run, const RunF
 	return call.plan;
 }
 
-/* GuardedCall: make the task instances right, or raise the reason why they cannot be. */
+/* What reconciling takes and finds, for guarded_call(). */
+typedef struct Reconcile
+{
+	const ChangedRun *run;
+	bool found; /* false: there is no such run to reconcile */
+} Reconcile;
+
+/*
+ * GuardedCall: make the task instances right, or raise the reason why they cannot be. Reading is a
+ * restricted operation, writing is not: a deferred trigger that somebody has on task_instance must
+ * be able to fire, as it would for Airflow's own statements.
+ */
 static void
 reconcile(void *arg)
 {
-	const ChangedRun *run = arg;
+	Reconcile *call = arg;
+	const ChangedRun *run = call->run;
 	AirflowTables tables;
 	OwnerScope scope;
 	RunFacts facts;
 
 	SPI_connect();
 	airflow_tables(&tables, run->airflow_schema);
-	owner_scope_enter_foreign(&scope, tables.task_instance);
-	if (read_run_facts(run, &facts))
+	owner_scope_enter_foreign(&scope, tables.dag_run);
+	call->found = read_run_facts(run, &facts);
+	if (call->found)
 	{
 		TaskPlan *wanted = plan_effective(&tables, run, &facts);
 		TaskPlan *requested = plan_of_requested(&tables, run, &facts);
 
 		task_instances_fill_unknown(&tables, run->dag_id, &run->effective, wanted);
+		owner_scope_leave(&scope);
+		owner_scope_enter(&scope, tables.task_instance);
 		task_instances_apply(&tables, run->dag_id, run->run_id, &run->effective, wanted, requested);
 	}
 	owner_scope_leave(&scope);
@@ -219,44 +234,31 @@ typedef struct FailRun
 
 /*
  * GuardedCall: turn the run into a failed one of the version that Airflow asked for, as far as that
- * still exists.
+ * still exists, where there is such a run.
  */
 static void
 fail_run(void *arg)
 {
-	const FailRun *call = arg;
-	const ChangedRun *run = call->run;
+	const ChangedRun *run = ((FailRun *) arg)->run;
 	QueryArgs args = {0};
 	AirflowTables tables;
 	OwnerScope scope;
-	RunFacts facts;
 
 	SPI_connect();
 	airflow_tables(&tables, run->airflow_schema);
-	owner_scope_enter_foreign(&scope, tables.dag_run);
-	if (read_run_facts(run, &facts))
-	{
-		arg_text(&args, run->dag_id);
-		arg_text(&args, run->run_id);
-		arg_uuid(&args, run->has_requested ? &run->requested : NULL);
-		arg_text(&args, run->requested_commit);
-		query_run(psprintf("UPDATE %1$s.dag_run SET state = 'failed', end_date = clock_timestamp(),"
-						   " start_date = coalesce(start_date, clock_timestamp()),"
-						   " created_dag_version_id = (SELECT v.id FROM %1$s.dag_version v"
-						   " WHERE v.id = $3 FOR KEY SHARE), bundle_version = $4"
-						   " WHERE dag_id = $1 AND run_id = $2",
-						   tables.quoted_schema),
-				  &args, false, 0);
-	}
-	owner_scope_leave(&scope);
-
-	memset(&args, 0, sizeof(args));
-	arg_text(&args, run->id);
-	arg_text(&args, call->reason);
-	owner_scope_enter(&scope, pin_relation("run_decision"));
-	query_run("UPDATE airflow_pin.run_decision SET action = 'failed', effective_version = NULL,"
-			  " effective_bundle_version = NULL, effective_dag_version_id = NULL,"
-			  " effective_dag_hash = NULL, detail = $2 WHERE id = $1::bigint",
+	arg_text(&args, run->dag_id);
+	arg_text(&args, run->run_id);
+	arg_uuid(&args, run->has_requested ? &run->requested : NULL);
+	arg_text(&args, run->requested_commit);
+	arg_uuid(&args, &run->effective);
+	owner_scope_enter(&scope, tables.dag_run);
+	query_run(psprintf("UPDATE %1$s.dag_run SET state = 'failed', end_date = clock_timestamp(),"
+					   " start_date = coalesce(start_date, clock_timestamp()),"
+					   " created_dag_version_id = (SELECT v.id FROM %1$s.dag_version v"
+					   " WHERE v.id = $3 FOR KEY SHARE), bundle_version = $4"
+					   " WHERE dag_id = $1 AND run_id = $2 AND created_dag_version_id = $5"
+					   " AND state IN ('queued', 'running', 'failed')",
+					   tables.quoted_schema),
 			  &args, false, 0);
 	owner_scope_leave(&scope);
 	SPI_finish();
@@ -272,19 +274,49 @@ stop_run(const ChangedRun *run)
 	Oid namespace = get_namespace_oid(run->airflow_schema, false);
 	QueryArgs args = {0};
 	OwnerScope scope;
-	RunFacts facts;
 
 	SPI_connect();
 	arg_text(&args, run->dag_id);
 	arg_text(&args, run->run_id);
-	owner_scope_enter_foreign(&scope, get_relname_relid("dag_run", namespace));
-	if (read_run_facts(run, &facts))
-		query_run(psprintf("UPDATE %s.dag_run SET state = 'failed'"
-						   " WHERE dag_id = $1 AND run_id = $2",
-						   quote_identifier(run->airflow_schema)),
-				  &args, false, 0);
+	arg_uuid(&args, &run->effective);
+	owner_scope_enter(&scope, get_relname_relid("dag_run", namespace));
+	query_run(psprintf("UPDATE %s.dag_run SET state = 'failed' WHERE dag_id = $1 AND run_id = $2"
+					   " AND created_dag_version_id = $3",
+					   quote_identifier(run->airflow_schema)),
+			  &args, false, 0);
 	owner_scope_leave(&scope);
 	SPI_finish();
+}
+
+/* GuardedCall: let run_decision tell that the run is not what was decided. */
+static void
+amend_decision(void *arg)
+{
+	const FailRun *call = arg;
+	QueryArgs args = {0};
+	OwnerScope scope;
+
+	SPI_connect();
+	arg_text(&args, call->run->id);
+	arg_text(&args, call->reason);
+	owner_scope_enter(&scope, pin_relation("run_decision"));
+	query_run("UPDATE airflow_pin.run_decision SET action = 'failed', effective_version = NULL,"
+			  " effective_bundle_version = NULL, effective_dag_version_id = NULL,"
+			  " effective_dag_hash = NULL, detail = $2 WHERE id = $1::bigint",
+			  &args, false, 0);
+	owner_scope_leave(&scope);
+	SPI_finish();
+}
+
+/* Tell run_decision, and in any case the server log, why the run is not what was decided. */
+static void
+report_failure(FailRun *call)
+{
+	RunRequest request = {.dag_id = call->run->dag_id, .run_id = call->run->run_id};
+	Decision decision = {.action = RUN_FAILED, .detail = pstrdup(call->reason)};
+
+	(void) guarded_call(amend_decision, call);
+	decision_log(&request, &decision);
 }
 
 static char *
@@ -303,12 +335,13 @@ Datum
 reconcile_run(PG_FUNCTION_ARGS)
 {
 	ChangedRun run;
+	Reconcile call = {.run = &run};
+	FailRun failure = {.run = &run};
 	ErrorData *error;
 
 	check_trigger_call(fcinfo);
 	if (!decisions_are_ours())
 		return PointerGetDatum(NULL);
-
 	if (decision_is_being_recorded())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -319,16 +352,19 @@ reconcile_run(PG_FUNCTION_ARGS)
 				 errhint("Do not use SET CONSTRAINTS ALL IMMEDIATE before inserting runs.")));
 
 	read_changed_run((TriggerData *) fcinfo->context, &run);
-	error = guarded_call(reconcile, &run);
+	error = guarded_call(reconcile, &call);
 	if (error != NULL)
 	{
-		RunRequest request = {.dag_id = run.dag_id, .run_id = run.run_id};
-		Decision decision = {.action = RUN_FAILED, .detail = failure_reason(error)};
-		FailRun call = {.run = &run, .reason = decision.detail};
-
-		if (guarded_call(fail_run, &call) != NULL)
+		failure.reason = failure_reason(error);
+		if (guarded_call(fail_run, &failure) != NULL)
 			stop_run(&run);
-		decision_log(&request, &decision);
+		report_failure(&failure);
+	}
+	else if (!call.found)
+	{
+		failure.reason = "The run was not inserted, or its version was changed again in the same "
+						 "transaction.";
+		report_failure(&failure);
 	}
 	return PointerGetDatum(NULL);
 }

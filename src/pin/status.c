@@ -56,6 +56,14 @@ report_extension(StatusReport *status)
 				 "sessions that loaded the old library");
 }
 
+static Oid
+dag_run_relation(const StatusReport *status)
+{
+	Oid namespace = get_namespace_oid(status->schema, true);
+
+	return OidIsValid(namespace) ? get_relname_relid("dag_run", namespace) : InvalidOid;
+}
+
 /* GuardedCall: find the schema. */
 static void
 find_schema(void *arg)
@@ -74,6 +82,9 @@ report_schema(StatusReport *status)
 			   error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message);
 		status->obstacle = error->message;
 	}
+	else if (!OidIsValid(dag_run_relation(status)))
+		report(status, "airflow_schema", "missing",
+			   psprintf("schema \"%s\" has no Airflow tables", status->schema));
 	else
 		report(status, "airflow_schema", status->schema,
 			   airflow_has_versions(status->schema)
@@ -104,14 +115,6 @@ report_revision(StatusReport *status)
 		report(status, "airflow_revision", SPI_processed > 0 ? row_text(0, 1) : "none",
 			   "alembic_version of the Airflow core tables");
 	}
-}
-
-static Oid
-dag_run_relation(const StatusReport *status)
-{
-	Oid namespace = get_namespace_oid(status->schema, true);
-
-	return OidIsValid(namespace) ? get_relname_relid("dag_run", namespace) : InvalidOid;
 }
 
 static void
@@ -171,14 +174,14 @@ static void
 report_in_force(StatusReport *status)
 {
 	const char *obstacle = status->obstacle;
-	const char *hint = "";
+	const char *hint = NULL;
 
 	if (obstacle == NULL && !airflow_has_versions(status->schema))
 		obstacle = "These are not the tables of Airflow 3: run \"airflow db migrate\" first.";
 	if (obstacle == NULL)
 		obstacle = pins_obstacle(dag_run_relation(status), &hint);
 	report(status, "in_force", obstacle ? "no" : "yes",
-		   obstacle ? psprintf("%s %s", obstacle, hint)
+		   obstacle ? psprintf("%s%s%s", obstacle, hint ? " " : "", hint ? hint : "")
 					: "Pins are obeyed by every insert into dag_run.");
 }
 

@@ -15,24 +15,22 @@ PG_FUNCTION_INFO_V1(announce_pins);
 PG_FUNCTION_INFO_V1(refuse_change);
 
 static TriggerData *
-statement_trigger(FunctionCallInfo fcinfo, const char *function)
+trigger_data(FunctionCallInfo fcinfo, const char *function)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function \"%s\" must be fired FOR EACH STATEMENT", function)));
-	return trigger;
+						errmsg("function \"%s\" was not called by a trigger", function)));
+	return (TriggerData *) fcinfo->context;
 }
 
 /*
- * AFTER any change FOR EACH STATEMENT on pinned_version. It fires for plain DML, COPY and
- * replication too, so no way of changing a pin leaves a session with an old one.
+ * AFTER any change on pinned_version. It fires for plain DML, COPY and replication too, so no way
+ * of changing a pin leaves a session with an old one.
  */
 Datum
 announce_pins(PG_FUNCTION_ARGS)
 {
-	pin_cache_announce(statement_trigger(fcinfo, "announce_pins")->tg_relation);
+	pin_cache_announce(trigger_data(fcinfo, "announce_pins")->tg_relation);
 	return PointerGetDatum(NULL);
 }
 
@@ -42,7 +40,7 @@ announce_pins(PG_FUNCTION_ARGS)
 Datum
 refuse_change(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = statement_trigger(fcinfo, "refuse_change");
+	TriggerData *trigger = trigger_data(fcinfo, "refuse_change");
 
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -2,7 +2,7 @@
  * task_instances.c
  *		Make a run's rows of task_instance those of a plan.
  *
- * Everything here runs connected to SPI and as the owner of task_instance (owner_scope.h).
+ * Everything here runs connected to SPI and in the name of Airflow's owner (owner_scope.h).
  */
 #include "task_instances.h"
 
@@ -524,7 +524,7 @@ insert_sql(Reconciliation *work, bool has_template)
 static void
 insert_rows(Reconciliation *work)
 {
-	static KeptPlan plan;
+	static KeptPlan plans[2];
 	bool has_template = work->existing_count > 0;
 	int count = work->inserts.count;
 	Datum *task_ids = palloc(count * sizeof(Datum));
@@ -543,7 +543,7 @@ insert_rows(Reconciliation *work)
 	arg_derived(&args, &work->inserts);
 	arg_array(&args, TEXTOID, task_ids, NULL, count);
 	arg_array(&args, INT4OID, map_indexes, NULL, count);
-	query_run_kept(&plan, insert_sql(work, has_template), &args, 0);
+	query_run_kept(&plans[has_template], insert_sql(work, has_template), &args, 0);
 }
 
 /*

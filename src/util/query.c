@@ -85,7 +85,8 @@ query_run(const char *sql, QueryArgs *args, bool read_only, long limit)
 
 /*
  * The same with a plan that is kept in "kept", prepared again when the text is another one (the
- * schema or the columns of Airflow's tables changed).
+ * schema or the columns of Airflow's tables changed). The old plan is not freed: it may be running
+ * now, in a call further up the stack. Texts change too seldom for that to matter.
  */
 void
 query_run_kept(KeptPlan *kept, const char *sql, QueryArgs *args, long limit)
@@ -93,19 +94,12 @@ query_run_kept(KeptPlan *kept, const char *sql, QueryArgs *args, long limit)
 	if (kept->plan == NULL || strcmp(kept->sql, sql) != 0)
 	{
 		SPIPlanPtr plan = SPI_prepare(sql, args->count, args->types);
-		char *copy;
 
 		if (plan == NULL)
 			check_result(SPI_result, sql);
-		copy = MemoryContextStrdup(TopMemoryContext, sql);
-		if (kept->plan != NULL)
-		{
-			SPI_freeplan(kept->plan);
-			pfree(kept->sql);
-		}
+		kept->sql = MemoryContextStrdup(TopMemoryContext, sql);
 		SPI_keepplan(plan);
 		kept->plan = plan;
-		kept->sql = copy;
 	}
 	check_result(SPI_execute_plan(kept->plan, args->values, args->nulls, false, limit), sql);
 }
