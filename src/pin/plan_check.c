@@ -6,7 +6,7 @@
 
 #include "airflow/serialized_dag.h"
 #include "airflow/task_plan.h"
-#include "pin/task_instances.h"
+#include "pin/earlier_runs.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 
@@ -35,7 +35,7 @@ plan_version(void *arg)
 	if (!check->with_earlier_runs)
 		return;
 	owner_scope_enter_foreign(&scope, check->tables->task_instance);
-	task_instances_fill_unknown(check->tables, check->dag_id, &check->version->id, plan);
+	earlier_runs_fill(check->tables, check->dag_id, &check->version->id, plan);
 	owner_scope_leave(&scope);
 }
 

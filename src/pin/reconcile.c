@@ -34,6 +34,7 @@
 #include "airflow/serialized_dag.h"
 #include "airflow/task_plan.h"
 #include "pin/decision_log.h"
+#include "pin/earlier_runs.h"
 #include "pin/task_instances.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
@@ -216,7 +217,7 @@ reconcile(void *arg)
 		TaskPlan *wanted = plan_effective(&tables, run, &facts);
 		TaskPlan *requested = plan_of_requested(&tables, run, &facts);
 
-		task_instances_fill_unknown(&tables, run->dag_id, &run->effective, wanted);
+		earlier_runs_fill(&tables, run->dag_id, &run->effective, wanted);
 		owner_scope_leave(&scope);
 		owner_scope_enter(&scope, tables.task_instance);
 		task_instances_apply(&tables, run->dag_id, run->run_id, &run->effective, wanted, requested);

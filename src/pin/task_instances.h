@@ -1,6 +1,6 @@
 /*
  * task_instances.h
- *		Make a run's rows of task_instance those of a plan.
+ *		Compare a run's rows of task_instance with a plan, and have the differences written.
  */
 #ifndef TASK_INSTANCES_H
 #define TASK_INSTANCES_H
@@ -12,8 +12,6 @@
 #include "airflow/catalog.h"
 #include "airflow/task_plan.h"
 
-extern void task_instances_fill_unknown(const AirflowTables *tables, const char *dag_id,
-										const pg_uuid_t *version, TaskPlan *plan);
 extern void task_instances_apply(const AirflowTables *tables, const char *dag_id,
 								 const char *run_id, const pg_uuid_t *version,
 								 const TaskPlan *wanted, const TaskPlan *requested);
