@@ -11,9 +11,9 @@ DATA = $(sort $(wildcard sql/airflow_pin--*.sql))
 ALL_HEADERS = $(sort $(wildcard src/*.h src/*/*.h))
 
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test
+REGRESS_OPTS = --inputdir=test --encoding=UTF8 --no-locale
 ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test/isolation
+ISOLATION_OPTS = --inputdir=test/isolation --launcher=$(srcdir)/test/isolation/with-fixture
 
 # The server's headers count as system headers, so that -Wextra is about this project's code only.
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server) \

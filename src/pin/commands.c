@@ -71,15 +71,21 @@ require_latest(const AirflowTables *tables, const char *dag_id, DagVersion *late
 						errhint("Wait until the DAG processor has parsed it.")));
 }
 
+static void
+raise_no_such_version(const AirflowTables *tables, const char *dag_id, int32 number)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND), errmsg("DAG \"%s\" has no version %d", dag_id, number),
+			 errdetail("Existing versions: %s.", version_numbers(tables, dag_id)),
+			 errhint("Pin one of these, or leave the number out for the latest.")));
+}
+
 /* The version of that number; raises an error that tells which exist. */
 void
 require_version(const AirflowTables *tables, const char *dag_id, int32 number, DagVersion *version)
 {
 	if (!version_by_number(tables, dag_id, number, version))
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-						errmsg("DAG \"%s\" has no version %d", dag_id, number),
-						errdetail("Existing versions: %s.", version_numbers(tables, dag_id)),
-						errhint("Pin one of these, or leave the number out for the latest.")));
+		raise_no_such_version(tables, dag_id, number);
 }
 
 static void
@@ -267,6 +273,8 @@ pin_pin(PG_FUNCTION_ARGS)
 	version = latest;
 	if (!PG_ARGISNULL(1))
 		require_version(&tables, spec.dag_id, PG_GETARG_INT32(1), &version);
+	if (!version_lock(&tables, &version.id))
+		raise_no_such_version(&tables, spec.dag_id, version.number);
 	spec.version = &version;
 	if (spec.commit == NULL)
 		spec.commit = version_commit(&tables, spec.dag_id, &version, &latest);

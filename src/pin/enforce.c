@@ -310,22 +310,38 @@ apply_decision(const NewRun *run, const Decision *decision)
 	return tuple;
 }
 
+/* GuardedCall: record what handle_error() has made of the run. */
+static void
+record_failure(void *arg)
+{
+	DecideCall *call = arg;
+	AirflowTables tables = {.schema = get_namespace_name(get_rel_namespace(call->relation))};
+
+	SPI_connect();
+	decision_record(&tables, call->request, &call->decision);
+	SPI_finish();
+}
+
 /*
  * Something went wrong while deciding. Whoever asked for the run is told; a scheduler's run is
- * born failed, as Airflow wanted it, and the server log says why.
+ * born failed, as Airflow wanted it, and run_decision, if it can be written, and the server log say
+ * why.
  */
 static HeapTuple
-handle_error(const NewRun *run, const RunRequest *request, bool asked_for, ErrorData *error)
+handle_error(DecideCall *call, ErrorData *error)
 {
-	Decision decision = {.action = RUN_FAILED, .detail = error->message};
-
 	/* SQLSTATEs of class 23 would be taken for "exists already", those of 40 and 55 be retried */
-	if (asked_for)
+	if (call->asked_for)
 		ereport(ERROR, (errcode(ERRCODE_RAISE_EXCEPTION), errmsg("%s", error->message),
 						error->detail ? errdetail("%s", error->detail) : 0,
 						error->hint ? errhint("%s", error->hint) : 0));
-	decision_log(request, &decision);
-	return set_failed(run, run->tuple);
+
+	call->decision = (Decision){.action = RUN_FAILED};
+	call->decision.detail = psprintf("The pin could not be looked at: %s.%s%s", error->message,
+									 error->detail ? " " : "", error->detail ? error->detail : "");
+	(void) guarded_call(record_failure, call);
+	decision_log(call->request, &call->decision);
+	return set_failed(call->run, call->run->tuple);
 }
 
 /*
@@ -373,7 +389,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	call.request = &request;
 	call.asked_for = is_asked_for(run, request.run_type);
 	if (cache_error != NULL)
-		return handle_error(run, &request, call.asked_for, cache_error);
+		return handle_error(&call, cache_error);
 
 	call.pin = pins_ruling(pins, GetCurrentTimestamp());
 	if (call.pin == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW)
@@ -384,7 +400,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 		return run->tuple;
 
 	if ((error = guarded_call(decide_and_record, &call)) != NULL)
-		return handle_error(run, &request, call.asked_for, error);
+		return handle_error(&call, error);
 	if (call.decision.action == RUN_LATEST || call.decision.action == RUN_MATCHES)
 		return run->tuple;
 	decision_log(&request, &call.decision);
