@@ -247,6 +247,23 @@ COMMENT ON FUNCTION airflow_pin.prune_decisions(interval) IS
 'Removes rows of run_decision older than that, and enters expired pins in pin_history. Returns the rows removed. Error: 22023 for a negative interval.';
 
 ---------------------------------------------------------------------------------------------------
+-- Before, during and after a migration
+---------------------------------------------------------------------------------------------------
+
+CREATE TYPE airflow_pin.finding AS (
+    check_name text,
+    severity   text,
+    object     text,
+    value      text,
+    threshold  text,
+    message    text,
+    hint       text,
+    fix_sql    text
+);
+COMMENT ON TYPE airflow_pin.finding IS
+'What a health check found. severity: ok, info, unknown (it could not be looked at; message says why), warning or critical. fix_sql is SQL that would mend it, never run by the extension.';
+
+---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
 
