@@ -1,0 +1,344 @@
+"""The Python part of test/airflow/live; runs in Airflow's virtual environment.
+
+One DAG on a schedule and one triggered by an asset for each on_mismatch, all pinned at version 1 while version 2
+is the latest; a DAG whose function body alone changes; and, beside them, one that no pin touches.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from lab import TASK_PRELUDE, Lab, LabError, exit_on_signals
+
+MODES = ("rewrite", "reject", "observe")
+BEAT = timedelta(seconds=15)
+BEAT_MAY_BE_LATE = timedelta(seconds=30)
+
+TWO_TASKS = """\
+with DAG({dag_id!r}, schedule={schedule}, start_date=datetime(2026, 1, 1), catchup=False):
+
+    @task
+    def keep():
+        record()
+
+    @task
+    def {second}():
+        record()
+
+    keep() >> {second}()
+"""
+
+ONE_TASK = """\
+with DAG({dag_id!r}, schedule={schedule}, start_date={start_date}, catchup={catchup}):
+
+    @task(outlets={outlets})
+    def only():
+        record()
+
+    only()
+"""
+
+
+def two_tasks(dag_id: str, schedule: str, version: int) -> str:
+    second = {1: "old", 2: "new"}[version]
+    text = TWO_TASKS.format(dag_id=dag_id, schedule=schedule, second=second)
+    return TASK_PRELUDE.format(code=f"v{version}") + text
+
+
+def one_task(
+    dag_id: str, code="v1", schedule="None", start_date="datetime(2026, 1, 1)", catchup=False, outlets="[]"
+):
+    text = ONE_TASK.format(
+        dag_id=dag_id, schedule=schedule, start_date=start_date, catchup=catchup, outlets=outlets
+    )
+    return TASK_PRELUDE.format(code=code) + text
+
+
+def pinned_dags(version: int) -> dict[str, str]:
+    files = {}
+    for mode in MODES:
+        files[f"time_{mode}.py"] = two_tasks(f"time_{mode}", "timedelta(seconds=30)", version)
+        files[f"asset_{mode}.py"] = two_tasks(f"asset_{mode}", '[Asset("lab")]', version)
+    return files
+
+
+class Live:
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.passed = 0
+        self.failed = 0
+        self.commits: dict[int, str] = {}
+
+    def check(self, name: str, problems: list[str]) -> None:
+        if problems:
+            self.failed += 1
+            print(f"not ok: {name}")
+            for problem in problems:
+                print(f"    {problem}")
+        else:
+            self.passed += 1
+            print(f"ok: {name}")
+        sys.stdout.flush()
+
+    # --- The story -------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        self.prepare()
+        self.make_version_2_the_latest()
+        self.ask_for_runs()
+        self.check_scheduled_runs()
+        self.check_asset_triggered_runs()
+        self.check_body_only_commit()
+        self.check_rhythm()
+        self.check_scheduler()
+
+    def prepare(self) -> None:
+        """Airflow is up, and every DAG has version 1 with a run (Airflow overwrites a version without one)."""
+        lab = self.lab
+        start = datetime.now(timezone.utc).replace(microsecond=0)
+        lab.migrate()
+        lab.query("CREATE EXTENSION airflow_pin")
+        lab.query("SELECT airflow_pin.attach()")
+        self.commits[1] = lab.commit(
+            "version 1",
+            pinned_dags(1)
+            | {
+                "body_only.py": one_task("body_only"),
+                "producer.py": one_task("producer", outlets='[Asset("lab")]'),
+                "beat.py": one_task(
+                    "beat",
+                    schedule=f"timedelta(seconds={BEAT.seconds})",
+                    start_date=f"datetime.fromisoformat({start.isoformat()!r})",
+                    catchup=True,
+                ),
+            },
+        )
+        lab.start()
+        for dag_id in self.pinned():
+            lab.wait_for_version(dag_id, 1)
+            self.must_trigger(dag_id, "first")
+        for dag_id in ("beat", "producer"):
+            lab.wait_for_version(dag_id, 1)
+
+    def make_version_2_the_latest(self) -> None:
+        lab = self.lab
+        for mode in MODES:
+            for kind in ("time", "asset"):
+                lab.query("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", f"{kind}_{mode}", mode)
+        lab.query("SELECT airflow_pin.pin('body_only', 1)")
+        self.pinned_at = lab.value("SELECT now()")
+        self.commits[2] = lab.commit("version 2", pinned_dags(2))
+        for mode in MODES:
+            lab.wait_for_version(f"time_{mode}", 2)
+            lab.wait_for_version(f"asset_{mode}", 2)
+        self.version_2_at = lab.value("SELECT now()")
+
+    def pinned(self) -> list[str]:
+        return [f"{kind}_{mode}" for mode in MODES for kind in ("time", "asset")] + ["body_only"]
+
+    # --- Runs that somebody asks for -------------------------------------------------------------------
+
+    def ask_for_runs(self) -> None:
+        """All of them first, so that they run side by side; then one after the other is looked at."""
+        lab = self.lab
+        self.must_trigger("producer", "produce")
+        api = {mode: lab.trigger(f"time_{mode}", "by_api") for mode in MODES}
+        cli = {mode: lab.airflow("dags", "trigger", f"time_{mode}", "-r", "by_cli") for mode in MODES}
+        backfill = {
+            mode: lab.airflow(
+                "backfill", "create", "--dag-id", f"time_{mode}",
+                "--from-date", "2026-01-02T00:00:00", "--to-date", "2026-01-02T00:00:30",
+            )
+            for mode in MODES
+        }  # fmt: skip
+        for mode in MODES:
+            status, answer = api[mode]
+            self.check_request(
+                mode, "manual, API", status == 200, f"HTTP {status}: {answer}", ["by_api"], False
+            )
+            self.check_request(
+                mode, "manual, CLI", cli[mode].returncode == 0, cli[mode].stdout, ["by_cli"], mode == "reject"
+            )
+            rows = lab.query(
+                "SELECT run_id FROM dag_run WHERE dag_id = %s AND run_type = 'backfill'", f"time_{mode}"
+            )
+            run_ids = [row["run_id"] for row in rows] or ["(no run)"]
+            self.check_request(
+                mode,
+                "backfill",
+                backfill[mode].returncode == 0,
+                backfill[mode].stdout,
+                run_ids,
+                mode == "reject",
+            )
+
+    def check_request(
+        self, mode: str, kind: str, accepted: bool, answer: str, run_ids: list[str], message_expected: bool
+    ) -> None:
+        """Rejected with an error, or accepted and run as the mode says."""
+        dag_id = f"time_{mode}"
+        problems = []
+        if accepted == (mode == "reject"):
+            problems.append(f"{'accepted' if accepted else 'refused'}: {answer[-1500:]}")
+        elif mode == "reject":
+            problems += [f"run {run_id} is there" for run_id in run_ids if self.lab.run(dag_id, run_id)]
+            if message_expected and not all(word in answer for word in (dag_id, "version 1", "version 2")):
+                problems.append(f"the message should name DAG and versions: {answer[-1500:]}")
+        else:
+            for run_id in run_ids:
+                problems += self.run_problems(mode, self.lab.wait_for_run(dag_id, run_id))
+        self.check(f"{mode}: {kind}", problems)
+
+    def must_trigger(self, dag_id: str, run_id: str) -> None:
+        status, answer = self.lab.trigger(dag_id, run_id)
+        if status != 200:
+            raise LabError(f'DAG "{dag_id}" could not be triggered: HTTP {status}: {answer}')
+
+    # --- Runs that the scheduler creates ---------------------------------------------------------------
+
+    def check_scheduled_runs(self) -> None:
+        for mode in MODES:
+            run = self.wait_for_run_of_type(f"time_{mode}", "scheduled")
+            self.check(f"{mode}: scheduled", self.run_problems(mode, run))
+
+    def check_asset_triggered_runs(self) -> None:
+        for mode in MODES:
+            run = self.wait_for_run_of_type(f"asset_{mode}", "asset_triggered")
+            self.check(f"{mode}: asset-triggered", self.run_problems(mode, run))
+
+    def wait_for_run_of_type(self, dag_id: str, run_type: str) -> dict:
+        run_id = self.lab.wait_for(
+            f'a run of DAG "{dag_id}" that is {run_type}',
+            lambda: self.lab.value(
+                "SELECT run_id FROM dag_run WHERE dag_id = %s AND run_type = %s AND created_at > %s"
+                " ORDER BY id LIMIT 1",
+                dag_id,
+                run_type,
+                self.version_2_at,
+            ),
+        )
+        return self.lab.wait_for_run(dag_id, run_id)
+
+    def run_problems(self, mode: str, run: dict) -> list[str]:
+        """A finished run that asked for version 2, against what the mode promises."""
+        version = 2 if mode == "observe" else 1
+        expected = {
+            "state": "failed" if mode == "reject" else "success",
+            "version_number": version,
+            "bundle_version": self.commits[version],
+            "action": mode,
+            "requested_version": 2,
+        }
+        problems = wrong_values(run, expected)
+        second = {1: "old", 2: "new"}[version]
+        ran = (
+            {}
+            if mode == "reject"
+            else dict.fromkeys(["keep", second], f"v{version} at {self.commits[version]}")
+        )
+        return problems + self.task_problems(run, ran)
+
+    def task_problems(self, run: dict, expected: dict[str, str]) -> list[str]:
+        lines = self.lab.tasks_that_ran(run["dag_id"], run["run_id"])
+        ran = {name: f"{line['code']} at {line['commit']}" for name, line in lines.items()}
+        return [] if ran == expected else [f"run {run['run_id']}: tasks that ran: {ran}, expected {expected}"]
+
+    # --- The rest --------------------------------------------------------------------------------------
+
+    def check_body_only_commit(self) -> None:
+        """A commit that changes no more than a function's body makes no new version: the pin holds the commit."""
+        lab = self.lab
+        commit = lab.commit("another body", {"body_only.py": one_task("body_only", code="v1, another body")})
+        lab.wait_for(
+            "the DAG processor to see the commit",
+            lambda: lab.value("SELECT bundle_version FROM dag WHERE dag_id = 'body_only'") == commit,
+        )
+        self.must_trigger("body_only", "after_commit")
+        run = lab.wait_for_run("body_only", "after_commit")
+        expected = {
+            "state": "success",
+            "version_number": 1,
+            "bundle_version": self.commits[1],
+            "action": "rewrite",
+        }
+        self.check(
+            "a body-only commit is held back",
+            wrong_values(run, expected) + self.task_problems(run, {"only": f"v1 at {self.commits[1]}"}),
+        )
+        lab.query("SELECT airflow_pin.unpin('body_only')")
+        self.must_trigger("body_only", "after_unpin")
+        run = lab.wait_for_run("body_only", "after_unpin")
+        self.check(
+            "after unpin() it runs",
+            wrong_values(run, {"state": "success", "bundle_version": commit, "action": None})
+            + self.task_problems(run, {"only": f"v1, another body at {commit}"}),
+        )
+
+    def check_rhythm(self) -> None:
+        """The DAG that no pin touches has a run for each beat, in time, to the end."""
+        lab = self.lab
+        now = lab.value("SELECT now()")
+        lab.wait_for(
+            "a beat after all of this",
+            lambda: lab.value(
+                "SELECT run_id FROM dag_run WHERE dag_id = 'beat' AND run_after > %s AND state = 'success'",
+                now,
+            ),
+        )
+        runs = lab.query("SELECT * FROM dag_run WHERE dag_id = 'beat' ORDER BY logical_date")
+        problems = [
+            f"nothing between {before['logical_date']} and {after['logical_date']}"
+            for before, after in zip(runs, runs[1:])
+            if after["logical_date"] - before["logical_date"] != BEAT
+        ]
+        problems += [f"{run['run_id']} failed" for run in runs if run["state"] == "failed"]
+        for run in runs:
+            started = run["start_date"] or now
+            if run["run_after"] > self.pinned_at and started - run["run_after"] > BEAT_MAY_BE_LATE:
+                problems.append(f"{run['run_id']} was {started - run['run_after']} late")
+        decisions = lab.value("SELECT count(*) FROM airflow_pin.run_decision WHERE dag_id = 'beat'")
+        if decisions:
+            problems.append(f"run_decision has {decisions} rows on it")
+        self.check(f"the unpinned DAG kept its rhythm ({len(runs)} runs)", problems)
+
+    def check_scheduler(self) -> None:
+        lab = self.lab
+        alive = lab.processes["scheduler"].poll() is None
+        self.check("the scheduler is alive", [] if alive else [lab.log("scheduler")[-1500:]])
+        for name in ("scheduler", "dag-processor"):
+            log = lab.log(name)
+            found = re.search(r"Traceback|\bCRITICAL\b|\[critical|PendingRollback", log)
+            self.check(
+                f"the log of the {name} has no traceback",
+                [log[max(0, found.start() - 1500) : found.start() + 1500]] if found else [],
+            )
+
+
+def wrong_values(run: dict, expected: dict) -> list[str]:
+    return [
+        f"run {run['run_id']}: {column} is {run[column]!r}, expected {value!r}"
+        for column, value in expected.items()
+        if run[column] != value
+    ]
+
+
+def main() -> int:
+    exit_on_signals()
+    print("== live test", flush=True)
+    lab = Lab(Path(sys.argv[1]))
+    live = Live(lab)
+    try:
+        live.run()
+    except LabError as error:
+        live.check("the story goes to its end", [str(error)])
+    finally:
+        lab.close()
+    print(f"live test: {live.passed} passed, {live.failed} failed, 0 skipped")
+    return 1 if live.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
