@@ -215,6 +215,23 @@ required_text(FunctionCallInfo fcinfo, int number, const char *name)
 	return text_argument(fcinfo, number);
 }
 
+/* A pin that would not do what it says is refused, too. */
+static void
+check_reruns(const char *reruns)
+{
+	if (strcmp(reruns, "pinned") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("re-runs of existing runs cannot be held yet"),
+				 errdetail("This release leaves what becomes of a cleared run to Airflow."),
+				 errhint("Leave reruns out; in Airflow, clear without \"latest version\".")));
+	if (strcmp(reruns, "airflow") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown reruns \"%s\"", reruns),
+				 errdetail("It is one of airflow, pinned."),
+				 errhint("\"airflow\" leaves re-runs of existing runs to Airflow.")));
+}
+
 /* The arguments of pin(), checked as far as they can be without Airflow's tables. */
 static void
 spec_from_arguments(FunctionCallInfo fcinfo, PinSpec *spec)
@@ -240,11 +257,7 @@ spec_from_arguments(FunctionCallInfo fcinfo, PinSpec *spec)
 						errmsg("unknown on_mismatch \"%s\"", spec->on_mismatch),
 						errdetail("It is one of rewrite, reject, observe."),
 						errhint("\"rewrite\" holds the DAG at the pinned version.")));
-	if (strcmp(spec->reruns, "airflow") != 0 && strcmp(spec->reruns, "pinned") != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown reruns \"%s\"", spec->reruns),
-						errdetail("It is one of airflow, pinned."),
-						errhint("\"airflow\" leaves re-runs of existing runs to Airflow.")));
+	check_reruns(spec->reruns);
 	if (spec->has_run_types)
 		check_run_types(PG_GETARG_ARRAYTYPE_P(5));
 	check_times(spec);
