@@ -1,0 +1,104 @@
+-- attach(), detach() and status().
+\set ECHO none
+\getenv abs_srcdir PG_ABS_SRCDIR
+\i :abs_srcdir/fixtures/begin.sql
+-- The tables come attached here; again it changes nothing.
+SELECT * FROM airflow_pin.status();
+SELECT airflow_pin.attach();
+SELECT airflow_pin.attach('public', '1 minute');
+SELECT tgname, tgenabled, tgattr = '' AS no_columns, tgqual IS NULL AS no_when, pg_get_triggerdef(oid)
+    FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal;
+SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN ('task_instance'::regclass, 'dag'::regclass);
+
+-- Detached: the pins stay, and are not in force.
+CALL lab.two_versions('d');
+SELECT version_number FROM airflow_pin.pin('d', 1);
+CALL lab.run('d', 'attached');
+SELECT airflow_pin.detach();
+SELECT airflow_pin.detach();
+CALL lab.run('d', 'detached');
+SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('trigger', 'pins', 'in_force');
+SELECT pinned_version FROM airflow_pin.pins();
+SELECT version_number, action, reason FROM airflow_pin.resolve('d');
+SELECT airflow_pin.attach();
+CALL lab.run('d', 'attached_again');
+SELECT run_id, version FROM lab.runs ORDER BY run_id;
+
+-- Disabled by hand: status() says so, pin() refuses, attach() enables it.
+ALTER TABLE dag_run DISABLE TRIGGER USER;
+CALL lab.run('d', 'disabled');
+SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('trigger', 'in_force');
+SELECT airflow_pin.pin('d', 1);
+\echo :SQLSTATE
+SELECT action FROM airflow_pin.resolve('d');
+SELECT airflow_pin.attach();
+CALL lab.run('d', 'enabled');
+ALTER TABLE dag_run ENABLE REPLICA TRIGGER airflow_pin_enforce;
+SELECT item, state FROM airflow_pin.status() WHERE item IN ('trigger', 'in_force');
+CALL lab.run('d', 'replica');
+SELECT airflow_pin.attach();
+ALTER TABLE dag_run ENABLE ALWAYS TRIGGER airflow_pin_enforce;
+SELECT item, state FROM airflow_pin.status() WHERE item IN ('trigger', 'in_force');
+SELECT airflow_pin.attach();
+CALL lab.run('d', 'always');
+SELECT run_id, version FROM lab.runs WHERE run_id IN ('disabled', 'enabled', 'replica', 'always') ORDER BY run_id;
+SELECT tgenabled FROM pg_trigger WHERE tgname = 'airflow_pin_enforce';
+
+-- Renamed and disabled by hand.
+ALTER TRIGGER airflow_pin_enforce ON dag_run RENAME TO "another Name";
+ALTER TABLE dag_run DISABLE TRIGGER "another Name";
+SELECT airflow_pin.attach();
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal;
+SELECT airflow_pin.detach();
+SELECT count(*) FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal;
+SELECT airflow_pin.attach();
+
+-- Rolled back.
+BEGIN;
+SELECT airflow_pin.detach();
+CALL lab.run('d', 'in_between');
+SELECT version FROM lab.runs WHERE run_id = 'in_between';
+ROLLBACK;
+CALL lab.run('d', 'after_rollback');
+SELECT version FROM lab.runs WHERE run_id = 'after_rollback';
+
+-- Airflow's migrations find nothing in their way.
+BEGIN;
+DROP VIEW lab.whole, lab.runs, lab.tasks;
+ALTER TABLE dag_run ALTER COLUMN conf TYPE json, ALTER COLUMN run_type TYPE text, ALTER COLUMN bundle_version TYPE text,
+    DROP COLUMN creating_job_id, ALTER COLUMN created_dag_version_id TYPE uuid USING created_dag_version_id;
+ALTER TABLE dag_run RENAME COLUMN triggered_by TO started_by;
+ALTER TABLE task_instance ALTER COLUMN executor_config TYPE bytea, ALTER COLUMN queue TYPE text;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
+    VALUES ('d', 'migrated', 'manual', 'queued', 'b', lab.uuid('d2'));
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (gen_random_uuid(), 'report', 'd', 'migrated', 0, 'default_pool', 1, lab.uuid('d2'));
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT created_dag_version_id = lab.uuid('d1') AS pinned, bundle_version FROM dag_run WHERE run_id = 'migrated';
+SELECT task_id FROM task_instance WHERE run_id = 'migrated' ORDER BY task_id;
+ALTER TABLE dag_run DROP COLUMN bundle_version;
+ALTER TABLE dag_run RENAME TO _airflow_moved__dag_run;
+DROP TABLE task_instance;
+DROP TABLE _airflow_moved__dag_run;
+ROLLBACK;
+
+-- Bad arguments.
+SELECT airflow_pin.attach('nowhere');
+\echo :SQLSTATE
+SELECT airflow_pin.attach('lab');
+\echo :SQLSTATE
+SELECT airflow_pin.attach(lock_timeout => '0');
+\echo :SQLSTATE
+SELECT airflow_pin.attach(lock_timeout => '-1 s');
+SELECT airflow_pin.attach(lock_timeout => '1 year');
+SELECT airflow_pin.attach(NULL, NULL);
+-- The caller's own lock_timeout is as it was.
+SET lock_timeout = '7s';
+SELECT airflow_pin.detach();
+SELECT airflow_pin.attach();
+SHOW lock_timeout;
+RESET lock_timeout;
+
+-- status() of a session where pins are off, and with pins of every kind.
+SET airflow_pin.enabled = off;
+SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('enabled', 'in_force');
