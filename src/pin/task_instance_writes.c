@@ -6,15 +6,13 @@
  */
 #include "task_instance_writes.h"
 
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
+#include "util/column_list.h"
 #include "util/query.h"
 
 static void
@@ -98,6 +96,7 @@ task_instances_update(const AirflowTables *tables, const pg_uuid_t *version, con
 	query_run_kept(&plan, sql.data, &args, 0);
 }
 
+/* Columns that are not taken over from another task instance: those that are written one by one. */
 static bool
 is_written_explicitly(const char *column)
 {
@@ -111,31 +110,6 @@ is_written_explicitly(const char *column)
 		if (strcmp(column, derived_columns[i].name) == 0)
 			return true;
 	return false;
-}
-
-/*
- * The columns that have nothing to do with the DAG, each after a ", " and "prefix", to be taken
- * over from another task instance that Airflow created in the same run.
- */
-static char *
-other_columns(const AirflowTables *tables, const char *prefix)
-{
-	Relation relation = table_open(tables->task_instance, AccessShareLock);
-	TupleDesc desc = RelationGetDescr(relation);
-	StringInfoData list;
-
-	initStringInfo(&list);
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-
-		if (!attribute->attisdropped && !attribute->attgenerated &&
-			!is_written_explicitly(NameStr(attribute->attname)))
-			appendStringInfo(&list, ", %s%s", prefix,
-							 quote_identifier(NameStr(attribute->attname)));
-	}
-	table_close(relation, AccessShareLock);
-	return list.data;
 }
 
 /*
@@ -167,14 +141,16 @@ insert_sql(const AirflowTables *tables, bool has_template)
 					 tables->quoted_schema);
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
 		appendStringInfo(&sql, ", %s", derived_columns[i].name);
-	appendStringInfoString(&sql, has_template ? other_columns(tables, "")
-											  : ", try_number, hostname, unixname, updated_at");
+	appendStringInfoString(&sql, has_template
+									 ? column_list(tables->task_instance, "", is_written_explicitly)
+									 : ", try_number, hostname, unixname, updated_at");
 	appendStringInfo(&sql, ") SELECT u.id, $1, $2, u.task_id, u.map_index, $3, NULL, (%s)::%s",
 					 carrier, format_type_be(carrier_type));
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
 		appendStringInfo(&sql, ", u.%s", derived_columns[i].name);
 	if (has_template)
-		appendStringInfoString(&sql, other_columns(tables, "t."));
+		appendStringInfoString(&sql,
+							   column_list(tables->task_instance, "t.", is_written_explicitly));
 	else
 		appendStringInfo(&sql,
 						 ", 0, '', (SELECT l.unixname FROM %s.task_instance l"

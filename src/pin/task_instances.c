@@ -6,8 +6,6 @@
  */
 #include "task_instances.h"
 
-#include <sys/time.h>
-
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "tcop/pquery.h"
@@ -15,6 +13,7 @@
 #include "pin/derived_columns.h"
 #include "pin/task_instance_writes.h"
 #include "util/query.h"
+#include "util/uuid_v7.h"
 
 /* An existing task instance of the run. */
 typedef struct ExistingRow
@@ -182,26 +181,6 @@ sort_existing_row(Reconciliation *work, ExistingRow *row)
 		update->id = row->id;
 		update->derived = values;
 	}
-}
-
-/*
- * A UUID of version 7, as Airflow gives every task instance: milliseconds since 1970, then random.
- */
-static void
-uuid_v7(pg_uuid_t *uuid)
-{
-	struct timeval now;
-	uint64 milliseconds;
-
-	if (!pg_strong_random(uuid->data, UUID_LEN))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("could not generate random values for a UUID")));
-	gettimeofday(&now, NULL);
-	milliseconds = (uint64) now.tv_sec * 1000 + now.tv_usec / 1000;
-	for (int i = 0; i < 6; i++)
-		uuid->data[i] = (unsigned char) (milliseconds >> (8 * (5 - i)));
-	uuid->data[6] = (uuid->data[6] & 0x0f) | 0x70;
-	uuid->data[8] = (uuid->data[8] & 0x3f) | 0x80;
 }
 
 static void
