@@ -139,6 +139,11 @@ CREATE FUNCTION airflow_pin.enforce_run() RETURNS trigger
 COMMENT ON FUNCTION airflow_pin.enforce_run() IS
 'Trigger for Airflow''s dag_run, put there by attach(): lets a new run pass, gives it the pinned version, or refuses it. Raises P0001 for a refused run that somebody asked for; a scheduler''s run is refused by inserting it as failed.';
 
+CREATE FUNCTION airflow_pin.protect_version() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'protect_version';
+COMMENT ON FUNCTION airflow_pin.protect_version() IS
+'Trigger for Airflow''s serialized_dag, dag_version and dag_code, put there by attach(): a change that Airflow makes to a pinned version in place becomes a version of its own. Raises nothing.';
+
 CREATE FUNCTION airflow_pin.reconcile_run() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'reconcile_run';
 COMMENT ON FUNCTION airflow_pin.reconcile_run() IS
@@ -180,17 +185,17 @@ CREATE FUNCTION airflow_pin.attach(airflow_schema name DEFAULT NULL,
                                    lock_timeout interval DEFAULT '2s')
     RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'pin_attach';
 COMMENT ON FUNCTION airflow_pin.attach(name, interval) IS
-'Puts the trigger on Airflow''s dag_run, so that pins are in force; does nothing where it already is. Needs the TRIGGER privilege on dag_run (its owner or a superuser has it) and SHARE ROW EXCLUSIVE on the table: raises 55P03 after lock_timeout, naming who holds the table, rather than queue behind a long lock. Other errors: 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, 55000 attached to another schema.';
+'Puts the triggers on Airflow''s dag_run, serialized_dag, dag_version and dag_code, so that pins are in force; does nothing where they already are. Needs to own the tables (or to be superuser) and SHARE ROW EXCLUSIVE on them: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Other errors: 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, 55000 attached to another schema.';
 
 CREATE FUNCTION airflow_pin.detach()
     RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'pin_detach';
 COMMENT ON FUNCTION airflow_pin.detach() IS
-'Takes the trigger off Airflow''s tables. Pins stay, and are not in force until attach(). Gives up with 55P03 after 2 s of waiting for a lock.';
+'Takes the triggers off Airflow''s tables. Pins stay, and are not in force until attach(). Gives up with 55P03 after 2 s of waiting for a lock.';
 
 CREATE FUNCTION airflow_pin.status(OUT item text, OUT state text, OUT detail text)
     RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pin_status';
 COMMENT ON FUNCTION airflow_pin.status() IS
-'Are pins in force? One row an item: in_force (yes or no: the answer), extension, library, airflow_schema, airflow_revision, trigger (present, missing or disabled), enabled, unpinned_dags, pins. Never waits for a lock.';
+'Are pins in force? One row an item: in_force (yes or no: the answer), extension, library, airflow_schema, airflow_revision, a trigger on each of four tables (present, missing or disabled), enabled, unpinned_dags, pins. Never waits for a lock.';
 
 CREATE FUNCTION airflow_pin.pin(
         dag_id text,

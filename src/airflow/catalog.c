@@ -29,6 +29,18 @@
 #include "airflow_pin.h"
 #include "util/owner_scope.h"
 
+#define BEFORE_INSERT_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW)
+#define BEFORE_UPDATE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
+
+/* What attach() puts on Airflow's tables. Without column lists and WHEN: see doc/internals.md. */
+const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
+	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_INSERT_ROW, "BEFORE INSERT"},
+	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW,
+	 "BEFORE UPDATE"},
+	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
+	{"dag_code", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
+};
+
 static DagRunColumns columns_cache;
 
 /*
@@ -102,16 +114,15 @@ is_enabled(Form_pg_trigger trigger)
 		   trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
 }
 
-/* BEFORE INSERT FOR EACH ROW, without a WHEN clause that would let runs pass? */
+/* Of the type that attach() gives it, and without a WHEN clause that would let rows pass? */
 static bool
-fires_for_every_run(Relation pg_trigger, HeapTuple tuple)
+fires_for_every_row(Relation pg_trigger, HeapTuple tuple, int16 type)
 {
 	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
 	bool no_condition;
 
 	(void) heap_getattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(pg_trigger), &no_condition);
-	return no_condition &&
-		   form->tgtype == (TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT);
+	return no_condition && form->tgtype == type && form->tgattr.dim1 == 0;
 }
 
 /*
@@ -151,13 +162,13 @@ pin_disabled_trigger(void)
 }
 
 /*
- * State of our trigger on a dag_run table, from pg_trigger: a trigger of any name that calls
- * airflow_pin.enforce_run(). *trigger_name is its name, or NULL.
+ * State of one of our triggers, from pg_trigger: a trigger of any name that calls our function.
+ * *trigger_name is its name, or NULL. Takes no lock on the table, which may not exist.
  */
 AttachState
-airflow_find_trigger(Oid dag_run, char **trigger_name)
+airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigger_name)
 {
-	List *name = list_make2(makeString(PIN_SCHEMA), makeString("enforce_run"));
+	List *name = list_make2(makeString(PIN_SCHEMA), makeString(pstrdup(trigger->function)));
 	Oid function = LookupFuncName(name, 0, NULL, true);
 	AttachState state = ATTACH_MISSING;
 	Relation pg_trigger;
@@ -166,12 +177,12 @@ airflow_find_trigger(Oid dag_run, char **trigger_name)
 	HeapTuple tuple;
 
 	*trigger_name = NULL;
-	if (!OidIsValid(function))
+	if (!OidIsValid(function) || !OidIsValid(relation))
 		return ATTACH_MISSING;
 
 	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
 	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(dag_run));
+				ObjectIdGetDatum(relation));
 	scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -180,7 +191,7 @@ airflow_find_trigger(Oid dag_run, char **trigger_name)
 		if (form->tgfoid != function)
 			continue;
 		*trigger_name = pstrdup(NameStr(form->tgname));
-		if (is_enabled(form) && fires_for_every_run(pg_trigger, tuple))
+		if (is_enabled(form) && fires_for_every_row(pg_trigger, tuple, trigger->type))
 			state = ATTACH_PRESENT;
 		else if (state == ATTACH_MISSING)
 			state = ATTACH_DISABLED;
@@ -190,16 +201,8 @@ airflow_find_trigger(Oid dag_run, char **trigger_name)
 	return state;
 }
 
-AttachState
-airflow_attach_state(Oid dag_run)
-{
-	char *trigger_name;
-
-	return airflow_find_trigger(dag_run, &trigger_name);
-}
-
 /*
- * The schema whose dag_run carries our trigger, or NULL.
+ * A schema whose tables carry one of our triggers, or NULL.
  */
 const char *
 airflow_attached_schema(void)
@@ -208,11 +211,16 @@ airflow_attached_schema(void)
 
 	foreach (cell, airflow_schemas())
 	{
-		const char *schema = lfirst(cell);
-		Oid dag_run = get_relname_relid("dag_run", get_namespace_oid(schema, false));
+		Oid namespace = get_namespace_oid(lfirst(cell), true);
 
-		if (airflow_attach_state(dag_run) != ATTACH_MISSING)
-			return schema;
+		for (int i = 0; OidIsValid(namespace) && i < ATTACHED_TRIGGERS; i++)
+		{
+			Oid relation = get_relname_relid(attached_triggers[i].table, namespace);
+			char *name;
+
+			if (airflow_find_trigger(relation, &attached_triggers[i], &name) != ATTACH_MISSING)
+				return lfirst(cell);
+		}
 	}
 	return NULL;
 }

@@ -45,7 +45,7 @@ typedef struct DagRunColumns
 	const char *missing;
 } DagRunColumns;
 
-/* What is known of our trigger on a dag_run table. */
+/* What is known of one of our triggers on Airflow's tables. */
 typedef enum AttachState
 {
 	ATTACH_MISSING,
@@ -53,7 +53,19 @@ typedef enum AttachState
 	ATTACH_PRESENT
 } AttachState;
 
-#define ENFORCE_TRIGGER "airflow_pin_enforce"
+/* A trigger that attach() puts on a table of Airflow. */
+typedef struct AttachedTrigger
+{
+	const char *table;
+	const char *function;
+	const char *name;
+	int16 type;		   /* pg_trigger.tgtype */
+	const char *event; /* the same in SQL */
+} AttachedTrigger;
+
+#define ATTACHED_TRIGGERS 4
+
+extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
 
 extern Oid pin_relation(const char *name);
 extern bool relation_is_table(Oid relation);
@@ -63,8 +75,8 @@ extern const char *airflow_schema(void);
 extern void airflow_tables(AirflowTables *tables, const char *schema);
 extern bool airflow_has_versions(const char *schema);
 extern const char *pin_disabled_trigger(void);
-extern AttachState airflow_find_trigger(Oid dag_run, char **trigger_name);
-extern AttachState airflow_attach_state(Oid dag_run);
+extern AttachState airflow_find_trigger(Oid relation, const AttachedTrigger *trigger,
+										char **trigger_name);
 extern const char *dag_run_missing_column(Oid dag_run);
 extern const DagRunColumns *dag_run_columns(Oid dag_run);
 extern void dag_run_columns_forget(Oid relation);

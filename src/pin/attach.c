@@ -1,9 +1,9 @@
 /*
  * attach.c
- *		attach() and detach(): the trigger on Airflow's dag_run.
+ *		attach() and detach(): the triggers on Airflow's tables.
  *
- * The trigger has no column list and no WHEN clause, which would make a later migration fail, and
- * is marked as depending on the extension: DROP EXTENSION takes it along without CASCADE.
+ * They have no column list and no WHEN clause, which would make a later migration fail, and are
+ * marked as depending on the extension: DROP EXTENSION takes them along without CASCADE.
  */
 #include "airflow_pin.h"
 
@@ -22,29 +22,44 @@
 
 #define DETACH_LOCK_TIMEOUT 2000
 
-/* DDL that must not wait long for its lock. */
+#define MAX_STATEMENTS (3 * ATTACHED_TRIGGERS)
+
+/* DDL that must not wait long for its locks: all of it or nothing. */
 typedef struct TableDdl
 {
-	Oid relation;
-	const char *sql[3];
+	int count;
+	const char *sql[MAX_STATEMENTS];
+	const char *tables[MAX_STATEMENTS];
+	Oid relations[MAX_STATEMENTS];
+	int current;
 	int lock_timeout; /* milliseconds */
 } TableDdl;
 
 PG_FUNCTION_INFO_V1(pin_attach);
 PG_FUNCTION_INFO_V1(pin_detach);
 
+static void
+add_ddl(TableDdl *ddl, const char *table, Oid relation, char *sql)
+{
+	Assert(ddl->count < MAX_STATEMENTS);
+	ddl->sql[ddl->count] = sql;
+	ddl->tables[ddl->count] = table;
+	ddl->relations[ddl->count] = relation;
+	ddl->count++;
+}
+
 /* GuardedCall: run the statements, as the caller and with its rights. */
 static void
 run_ddl(void *arg)
 {
-	const TableDdl *ddl = arg;
+	TableDdl *ddl = arg;
 	int guc_level = NewGUCNestLevel();
 
 	(void) set_config_option("lock_timeout", psprintf("%d", ddl->lock_timeout), PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
-	for (int i = 0; i < (int) lengthof(ddl->sql) && ddl->sql[i] != NULL; i++)
-		query_run(ddl->sql[i], NULL, false, 0);
+	for (ddl->current = 0; ddl->current < ddl->count; ddl->current++)
+		query_run(ddl->sql[ddl->current], NULL, false, 0);
 	SPI_finish();
 	AtEOXact_GUC(true, guc_level);
 }
@@ -80,9 +95,10 @@ run_ddl_or_give_up(TableDdl *ddl)
 		ReThrowError(error);
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-			 errmsg("could not lock table \"%s\" within %d ms", get_rel_name(ddl->relation),
+			 errmsg("could not lock table \"%s\" within %d ms", ddl->tables[ddl->current],
 					ddl->lock_timeout),
-			 errdetail("Sessions that hold a lock on it: %s.", lock_holders(ddl->relation)),
+			 errdetail("Sessions that hold a lock on it: %s.",
+					   lock_holders(ddl->relations[ddl->current])),
 			 errhint("Wait until they are done and try again, or raise lock_timeout. Nothing was "
 					 "changed.")));
 }
@@ -99,12 +115,6 @@ interval_milliseconds(const Interval *interval)
 						errmsg("lock_timeout must be between 1 ms and 24 days"),
 						errhint("The default is 2 seconds.")));
 	return (int) milliseconds;
-}
-
-static char *
-qualified_dag_run(const char *schema)
-{
-	return quote_qualified_identifier(schema, "dag_run");
 }
 
 /* Raise an error when dag_run is not what pins can be enforced on. */
@@ -134,6 +144,28 @@ refuse_second_schema(const char *schema)
 						errhint("Run: SELECT airflow_pin.detach();")));
 }
 
+/* The statements that put a trigger there, or mend one that is disabled or was made otherwise. */
+static void
+add_trigger(TableDdl *ddl, const char *schema, const AttachedTrigger *trigger)
+{
+	Oid relation = get_relname_relid(trigger->table, get_namespace_oid(schema, false));
+	char *table = quote_qualified_identifier(schema, trigger->table);
+	char *name;
+	AttachState state = airflow_find_trigger(relation, trigger, &name);
+
+	if (state == ATTACH_PRESENT)
+		return;
+	if (state == ATTACH_DISABLED)
+		add_ddl(ddl, trigger->table, relation,
+				psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), table));
+	add_ddl(ddl, trigger->table, relation,
+			psprintf("CREATE TRIGGER %s %s ON %s FOR EACH ROW EXECUTE FUNCTION airflow_pin.%s()",
+					 trigger->name, trigger->event, table, trigger->function));
+	add_ddl(
+		ddl, trigger->table, relation,
+		psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin", trigger->name, table));
+}
+
 /*
  * attach(airflow_schema name, lock_timeout interval)
  */
@@ -143,30 +175,14 @@ pin_attach(PG_FUNCTION_ARGS)
 	const char *schema = PG_ARGISNULL(0) ? airflow_schema() : NameStr(*PG_GETARG_NAME(0));
 	TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT};
 	AirflowTables tables;
-	AttachState state;
-	char *trigger;
-	char *dag_run;
-	int count = 0;
 
 	airflow_tables(&tables, schema);
 	require_columns(&tables);
 	refuse_second_schema(schema);
 	if (!PG_ARGISNULL(1))
 		ddl.lock_timeout = interval_milliseconds(PG_GETARG_INTERVAL_P(1));
-	ddl.relation = tables.dag_run;
-	dag_run = qualified_dag_run(schema);
-
-	state = airflow_find_trigger(tables.dag_run, &trigger);
-	if (state == ATTACH_PRESENT)
-		PG_RETURN_VOID();
-	/* one that is disabled, or that somebody made otherwise, is made anew */
-	if (state == ATTACH_DISABLED)
-		ddl.sql[count++] = psprintf("DROP TRIGGER %s ON %s", quote_identifier(trigger), dag_run);
-	ddl.sql[count++] = psprintf("CREATE TRIGGER %s BEFORE INSERT ON %s FOR EACH ROW"
-								" EXECUTE FUNCTION airflow_pin.enforce_run()",
-								ENFORCE_TRIGGER, dag_run);
-	ddl.sql[count++] = psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin",
-								ENFORCE_TRIGGER, dag_run);
+	for (int i = 0; i < ATTACHED_TRIGGERS; i++)
+		add_trigger(&ddl, schema, &attached_triggers[i]);
 	run_ddl_or_give_up(&ddl);
 	PG_RETURN_VOID();
 }
@@ -182,12 +198,18 @@ pin_detach(PG_FUNCTION_ARGS)
 	while ((schema = airflow_attached_schema()) != NULL)
 	{
 		TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT};
-		char *trigger;
 
-		ddl.relation = get_relname_relid("dag_run", get_namespace_oid(schema, false));
-		(void) airflow_find_trigger(ddl.relation, &trigger);
-		ddl.sql[0] =
-			psprintf("DROP TRIGGER %s ON %s", quote_identifier(trigger), qualified_dag_run(schema));
+		for (int i = 0; i < ATTACHED_TRIGGERS; i++)
+		{
+			const AttachedTrigger *trigger = &attached_triggers[i];
+			Oid relation = get_relname_relid(trigger->table, get_namespace_oid(schema, false));
+			char *name;
+
+			if (airflow_find_trigger(relation, trigger, &name) != ATTACH_MISSING)
+				add_ddl(&ddl, trigger->table, relation,
+						psprintf("DROP TRIGGER %s ON %s", quote_identifier(name),
+								 quote_qualified_identifier(schema, trigger->table)));
+		}
 		run_ddl_or_give_up(&ddl);
 	}
 	PG_RETURN_VOID();

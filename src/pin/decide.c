@@ -47,17 +47,6 @@ same_version(const pg_uuid_t *a, const pg_uuid_t *b)
 	return a != NULL && memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/*
- * Is the run at the pinned version and commit, so that nothing needs to be read to let it pass? A
- * pin without a commit needs a look at the source code: see source_changed().
- */
-bool
-run_matches_exactly(const RunRequest *request, const Pin *pin)
-{
-	return pin->bundle_version != NULL && same_version(request->version, &pin->dag_version_id) &&
-		   same_commit(request->commit, pin->bundle_version);
-}
-
 /* "version 3 at commit abc", for messages. */
 static char *
 describe(const DagVersion *version, const char *commit)
@@ -133,6 +122,14 @@ source_changed(const Pin *pin, const DagVersion *current)
 		   strcmp(pin->source_code_hash, current->source_code_hash) != 0;
 }
 
+/* Is the version no longer what was pinned? Only Airflow's writing over it in place does that. */
+static bool
+content_changed(const Pin *pin, const DagVersion *current)
+{
+	return pin->dag_hash != NULL && current->dag_hash != NULL &&
+		   strcmp(pin->dag_hash, current->dag_hash) != 0;
+}
+
 /*
  * What would make a rewritten run do wrong work. False: "decision" says why it cannot be done.
  */
@@ -158,7 +155,7 @@ can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *p
 			 "Pin a version that is complete, or unpin the DAG.");
 		return false;
 	}
-	if (!is_override && pin->dag_hash != NULL && strcmp(pin->dag_hash, target->dag_hash) != 0)
+	if (!is_override && content_changed(pin, target))
 	{
 		fail(decision,
 			 psprintf("Version %d was changed in place since it was pinned.", target->number),
@@ -279,7 +276,8 @@ decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pi
 	is_override = pin->allow_override && request->override != OVERRIDE_NONE;
 	if (same_version(request->version, &decision->effective.id) &&
 		same_commit(request->commit, decision->effective_commit) &&
-		(is_override || !source_changed(pin, &decision->effective)))
+		(is_override || (!source_changed(pin, &decision->effective) &&
+						 !content_changed(pin, &decision->effective))))
 	{
 		decision->action = is_override ? RUN_OVERRIDE : RUN_MATCHES;
 		decision->detail =

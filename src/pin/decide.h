@@ -60,7 +60,6 @@ typedef struct Decision
 
 extern const char *run_action_name(RunAction action);
 extern char *decision_explanation(const Decision *decision);
-extern bool run_matches_exactly(const RunRequest *request, const Pin *pin);
 extern void decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pin,
 					   Decision *decision);
 

@@ -394,9 +394,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	call.pin = pins_ruling(pins, GetCurrentTimestamp());
 	if (call.pin == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW)
 		return run->tuple;
-	if (call.pin != NULL &&
-		((call.pin->run_types & request.run_type) == 0 ||
-		 (!call.pin->allow_override && run_matches_exactly(&request, call.pin))))
+	if (call.pin != NULL && (call.pin->run_types & request.run_type) == 0)
 		return run->tuple;
 
 	if ((error = guarded_call(decide_and_record, &call)) != NULL)

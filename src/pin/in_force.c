@@ -5,6 +5,8 @@
  */
 #include "in_force.h"
 
+#include "utils/lsyscache.h"
+
 #include "airflow_pin.h"
 #include "airflow/catalog.h"
 
@@ -35,15 +37,21 @@ pins_obstacle(Oid dag_run, const char **hint)
 		return psprintf("Trigger \"%s\" on the extension's own table is disabled.", trigger);
 	}
 	*hint = "Run: SELECT airflow_pin.attach();";
-	switch (airflow_attach_state(dag_run))
+	for (int i = 0; i < ATTACHED_TRIGGERS; i++)
 	{
-		case ATTACH_MISSING:
-			return "Table dag_run has no trigger of airflow_pin: it is not attached.";
-		case ATTACH_DISABLED:
-			return "The trigger of airflow_pin on dag_run is disabled or does not fire for every "
-				   "run.";
-		case ATTACH_PRESENT:
-			break;
+		const AttachedTrigger *attached = &attached_triggers[i];
+		Oid relation = get_relname_relid(attached->table, get_rel_namespace(dag_run));
+		char *name;
+		AttachState state = airflow_find_trigger(relation, attached, &name);
+
+		if (state == ATTACH_MISSING)
+			return psprintf("Table %s has no trigger of airflow_pin: it is not attached.",
+							attached->table);
+		if (state == ATTACH_DISABLED)
+			return psprintf(
+				"The trigger of airflow_pin on %s is disabled or does not fire for every "
+				"row.",
+				attached->table);
 	}
 	return NULL;
 }

@@ -118,24 +118,25 @@ report_revision(StatusReport *status)
 }
 
 static void
-report_trigger(StatusReport *status)
+report_trigger(StatusReport *status, const AttachedTrigger *trigger)
 {
-	Oid dag_run = dag_run_relation(status);
-	AttachState state = OidIsValid(dag_run) ? airflow_attach_state(dag_run) : ATTACH_MISSING;
-	char *table = psprintf("%s.dag_run", quote_identifier(status->schema));
+	Oid namespace = get_namespace_oid(status->schema, true);
+	Oid relation =
+		OidIsValid(namespace) ? get_relname_relid(trigger->table, namespace) : InvalidOid;
+	char *item = psprintf("trigger on %s", trigger->table);
+	char *name;
 
-	switch (state)
+	switch (airflow_find_trigger(relation, trigger, &name))
 	{
 		case ATTACH_PRESENT:
-			report(status, "trigger", "present", psprintf("BEFORE INSERT on %s", table));
+			report(status, item, "present", psprintf("%s, %s", name, trigger->event));
 			break;
 		case ATTACH_DISABLED:
-			report(status, "trigger", "disabled",
-				   psprintf("on %s, or changed; SELECT airflow_pin.attach() mends it", table));
+			report(status, item, "disabled",
+				   psprintf("%s, or changed; SELECT airflow_pin.attach() mends it", name));
 			break;
 		case ATTACH_MISSING:
-			report(status, "trigger", "missing",
-				   psprintf("on %s; SELECT airflow_pin.attach() puts it there", table));
+			report(status, item, "missing", "SELECT airflow_pin.attach() puts it there");
 			break;
 	}
 }
@@ -200,7 +201,8 @@ pin_status(PG_FUNCTION_ARGS)
 	if (status.schema != NULL)
 	{
 		report_revision(&status);
-		report_trigger(&status);
+		for (int i = 0; i < ATTACHED_TRIGGERS; i++)
+			report_trigger(&status, &attached_triggers[i]);
 	}
 	report_settings(&status);
 	report_pins(&status);

@@ -92,6 +92,7 @@ class Live:
         self.check_scheduled_runs()
         self.check_asset_triggered_runs()
         self.check_body_only_commit()
+        self.check_version_without_run()
         self.check_rhythm()
         self.check_scheduler()
 
@@ -107,6 +108,7 @@ class Live:
             pinned_dags(1)
             | {
                 "body_only.py": one_task("body_only"),
+                "unrun.py": two_tasks("unrun", "None", 1),
                 "producer.py": one_task("producer", outlets='[Asset("lab")]'),
                 "beat.py": one_task(
                     "beat",
@@ -120,7 +122,7 @@ class Live:
         for dag_id in self.pinned():
             lab.wait_for_version(dag_id, 1)
             self.must_trigger(dag_id, "first")
-        for dag_id in ("beat", "producer"):
+        for dag_id in ("beat", "producer", "unrun"):
             lab.wait_for_version(dag_id, 1)
 
     def make_version_2_the_latest(self) -> None:
@@ -129,8 +131,10 @@ class Live:
             for kind in ("time", "asset"):
                 lab.query("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", f"{kind}_{mode}", mode)
         lab.query("SELECT airflow_pin.pin('body_only', 1)")
+        lab.query("SELECT airflow_pin.pin('unrun', 1)")
+        self.unrun_hash = self.version_of_unrun(1)["dag_hash"]
         self.pinned_at = lab.value("SELECT now()")
-        self.commits[2] = lab.commit("version 2", pinned_dags(2))
+        self.commits[2] = lab.commit("version 2", pinned_dags(2) | {"unrun.py": two_tasks("unrun", "None", 2)})
         for mode in MODES:
             lab.wait_for_version(f"time_{mode}", 2)
             lab.wait_for_version(f"asset_{mode}", 2)
@@ -276,6 +280,64 @@ class Live:
             wrong_values(run, {"state": "success", "bundle_version": commit, "action": None})
             + self.task_problems(run, {"only": f"v1, another body at {commit}"}),
         )
+
+    def check_version_without_run(self) -> None:
+        """Airflow overwrites a version that has no run in place; a pinned one stays, and the new one is a version."""
+        lab = self.lab
+        lab.wait_for_version("unrun", 2)
+        self.must_trigger("unrun", "pinned")
+        run = lab.wait_for_run("unrun", "pinned")
+        expected = {
+            "state": "success",
+            "version_number": 1,
+            "bundle_version": self.commits[1],
+            "action": "rewrite",
+            "requested_version": 2,
+        }
+        tasks = dict.fromkeys(["keep", "old"], f"v1 at {self.commits[1]}")
+        self.check(
+            "a pinned version that never ran is not overwritten",
+            wrong_values(run, expected) + self.task_problems(run, tasks),
+        )
+
+        parsed = lab.value("SELECT last_parsed_time FROM dag WHERE dag_id = 'unrun'")
+        lab.wait_for(
+            "the DAG processor to parse it again",
+            lambda: lab.value("SELECT last_parsed_time FROM dag WHERE dag_id = 'unrun'") > parsed,
+        )
+        problems = []
+        if self.version_of_unrun(1)["dag_hash"] != self.unrun_hash:
+            problems.append("version 1 has another hash")
+        newest = lab.value("SELECT max(version_number) FROM dag_version WHERE dag_id = 'unrun'")
+        if newest != 2:
+            problems.append(f"the newest version is {newest}: a parse without a change made one")
+        for number in (1, 2):
+            found = self.version_of_unrun(number)
+            if f"v{number}" not in found["source_code"]:
+                problems.append(f"version {number} has other source code")
+            if number == 1 and found["bundle_version"] != self.commits[1]:
+                problems.append(f"version 1 is at commit {found['bundle_version']}")
+        self.check("the next parse finds nothing to do", problems)
+
+        lab.query("SELECT airflow_pin.pin('unrun', 2)")
+        self.must_trigger("unrun", "promoted")
+        run = lab.wait_for_run("unrun", "promoted")
+        self.check(
+            "the version that was diverted can be promoted",
+            wrong_values(run, {"state": "success", "version_number": 2})
+            + ([] if set(lab.tasks_that_ran("unrun", "promoted")) == {"keep", "new"} else ["other tasks ran"]),
+        )
+
+    def version_of_unrun(self, number: int) -> dict:
+        rows = self.lab.query(
+            "SELECT v.bundle_version, s.dag_hash, c.source_code FROM dag_version v"
+            " JOIN serialized_dag s ON s.dag_version_id = v.id JOIN dag_code c ON c.dag_version_id = v.id"
+            " WHERE v.dag_id = 'unrun' AND v.version_number = %s",
+            number,
+        )
+        if not rows:
+            raise LabError(f"version {number} of DAG \"unrun\" is incomplete")
+        return rows[0]
 
     def check_rhythm(self) -> None:
         """The DAG that no pin touches has a run for each beat, in time, to the end."""

@@ -89,7 +89,7 @@ CALL lab.run('d', 'd4');
 SELECT run_id, version FROM lab.runs WHERE run_id IN ('d3', 'd4');
 
 -- Plain DML, TRUNCATE and COPY into pinned_version reach the cache as well.
-UPDATE airflow_pin.pinned_version SET version_number = 2, dag_version_id = lab.uuid('d2'), bundle_version = 'b' WHERE dag_id = 'd';
+UPDATE airflow_pin.pinned_version SET version_number = 2, dag_version_id = lab.uuid('d2'), bundle_version = 'b', dag_hash = NULL WHERE dag_id = 'd';
 CALL lab.run('d', 'p1');
 UPDATE airflow_pin.pinned_version SET expires_at = valid_from + interval '1 microsecond' WHERE dag_id = 'e';
 CALL lab.run('e', 'p2');

@@ -17,7 +17,7 @@ SELECT run_id, state, version, commit FROM lab.runs ORDER BY run_id;
 SELECT version_number FROM airflow_pin.pin('d', 2, 'reject');
 CALL lab.run('d', 'manual_2', 'manual');
 CALL lab.run('d', 'scheduled_2');
-UPDATE dag_code SET source_code = 'changed', source_code_hash = md5('changed') WHERE dag_version_id = lab.uuid('d2');
+CALL lab.unguarded($$UPDATE dag_code SET source_code = 'changed', source_code_hash = md5('changed') WHERE dag_version_id = lab.uuid('d2')$$);
 CALL lab.run('d', 'manual_3', 'manual');
 CALL lab.run('d', 'scheduled_3');
 SELECT run_id, state, version, commit FROM lab.runs ORDER BY run_id;

@@ -1,0 +1,18 @@
+/*
+ * compat.h
+ *		All differences between the PostgreSQL versions that are supported.
+ */
+#ifndef COMPAT_H
+#define COMPAT_H
+
+#include "postgres.h"
+
+#include "storage/lock.h"
+
+#if PG_VERSION_NUM >= 170000
+#define lock_held_by_me(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define lock_held_by_me(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
+#endif

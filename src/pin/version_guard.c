@@ -1,0 +1,298 @@
+/*
+ * version_guard.c
+ *		The triggers that keep a pinned version what it was.
+ *
+ * SerializedDagModel.write_dag (airflow/models/serialized_dag.py) changes the latest version in
+ * place when its content changed and it has no task instances yet, or when only the bundle moved
+ *on; DagCode.update_source_code (airflow/models/dagcode.py) follows. Where that version is pinned,
+ *the change goes to a version of its own instead, as if the pinned one already had task instances,
+ *and the pinned row is returned as it was. Airflow counts it as updated, and finds the new version,
+ *with the right hash, at its next parse.
+ *
+ * All three tables go the same way: the next version is found, or made as a copy of the pinned one,
+ * and the values of the new row are set on the next version's row of that table. When that fails,
+ * Airflow's change is let through: parsing must go on, and runs of a version that is not what was
+ * pinned are refused by its hash (decide.c).
+ */
+#include "airflow_pin.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "airflow/catalog.h"
+#include "airflow/migration.h"
+#include "pin/cache.h"
+#include "util/column_list.h"
+#include "util/guarded.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+#include "util/uuid_v7.h"
+
+/* A table of which a version has one row, and how to see that its content changes. */
+typedef struct VersionTable
+{
+	const char *name;
+	const char *version_column;
+	const char *content[3]; /* columns; the rest are only times */
+} VersionTable;
+
+static const VersionTable version_tables[] = {
+	{"serialized_dag", "dag_version_id", {"dag_hash"}},
+	{"dag_version", "id", {"bundle_name", "bundle_version", "version_data"}},
+	{"dag_code", "dag_version_id", {"source_code_hash"}},
+};
+
+/* The change of a pinned version, for guarded_call(). */
+typedef struct VersionChange
+{
+	TriggerData *trigger;
+	const VersionTable *table;
+	AirflowTables tables;
+	char *dag_id;
+	pg_uuid_t pinned;
+	pg_uuid_t next;
+	bool is_pinned;
+} VersionChange;
+
+PG_FUNCTION_INFO_V1(protect_version);
+
+static TriggerData *
+check_trigger_call(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function \"protect_version\" must be fired BEFORE UPDATE FOR EACH "
+							   "ROW"),
+						errhint("Attach it with: SELECT airflow_pin.attach();")));
+	return trigger;
+}
+
+static const VersionTable *
+find_table(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(version_tables); i++)
+		if (strcmp(version_tables[i].name, name) == 0)
+			return &version_tables[i];
+	return NULL;
+}
+
+/* The text of a column; NULL for NULL, or where there is no such column. */
+static char *
+column_text(TriggerData *trigger, HeapTuple tuple, const char *column)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	int number = SPI_fnumber(desc, column);
+
+	return number > 0 ? SPI_getvalue(tuple, desc, number) : NULL;
+}
+
+static bool
+column_changes(TriggerData *trigger, const char *column)
+{
+	char *before = column_text(trigger, trigger->tg_trigtuple, column);
+	char *after = column_text(trigger, trigger->tg_newtuple, column);
+
+	if (before == NULL || after == NULL)
+		return before != after;
+	return strcmp(before, after) != 0;
+}
+
+static bool
+content_changes(TriggerData *trigger, const VersionTable *table)
+{
+	for (int i = 0; i < (int) lengthof(table->content) && table->content[i] != NULL; i++)
+		if (column_changes(trigger, table->content[i]))
+			return true;
+	return false;
+}
+
+/* GuardedCall: does a pin, in force or scheduled, hold this version? One that only observes does
+ * not. */
+static void
+find_pin(void *arg)
+{
+	VersionChange *change = arg;
+	TriggerData *trigger = change->trigger;
+	char *version = column_text(trigger, trigger->tg_trigtuple, change->table->version_column);
+	const PinList *pins;
+	TimestampTz now = GetCurrentTimestamp();
+
+	change->dag_id = column_text(trigger, trigger->tg_trigtuple, "dag_id");
+	if (change->dag_id == NULL || version == NULL)
+		return;
+	if (!pin_cache_get(change->dag_id, strlen(change->dag_id), &pins))
+		pins = pin_cache_fill(change->dag_id, strlen(change->dag_id));
+	if (pins == NULL)
+		return;
+
+	change->pinned = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(version)));
+	for (int i = 0; i < pins->count; i++)
+		if (pins->pins[i].expires_at > now && pins->pins[i].on_mismatch != ON_MISMATCH_OBSERVE &&
+			memcmp(&pins->pins[i].dag_version_id, &change->pinned, sizeof(pg_uuid_t)) == 0)
+			change->is_pinned = true;
+}
+
+/* Columns of a version's row that say which row it is, and since when. */
+static bool
+is_identity(const char *column)
+{
+	static const char *const names[] = {"id", "dag_id", "dag_version_id", "version_number",
+										"created_at"};
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+		if (strcmp(column, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Copy the pinned version's row of a table. "identity" are the values of id, dag_version_id or
+ * version_number, which are not copied.
+ */
+static void
+copy_row(const VersionChange *change, Oid relation, const VersionTable *table, const char *columns,
+		 const char *identity)
+{
+	QueryArgs args = {0};
+	pg_uuid_t id;
+	char *others = column_list(relation, "", is_identity);
+
+	uuid_v7(&id);
+	arg_uuid(&args, &change->pinned);
+	arg_uuid(&args, &change->next);
+	arg_uuid(&args, &id);
+	query_run(psprintf("INSERT INTO %1$s.%2$s (dag_id, created_at, %3$s%4$s)"
+					   " SELECT dag_id, clock_timestamp(), %5$s%4$s FROM %1$s.%2$s"
+					   " WHERE %6$s = $1 AND $2 IS NOT NULL AND $3 IS NOT NULL",
+					   change->tables.quoted_schema, table->name, columns, others, identity,
+					   table->version_column),
+			  &args, false, 0);
+}
+
+/*
+ * The version that takes what Airflow wants to write: the one after the pinned one, as long as it
+ * is as free to be changed as Airflow itself would have it, or else a new copy of the pinned one.
+ */
+static void
+find_next_version(VersionChange *change)
+{
+	QueryArgs args = {0};
+
+	arg_text(&args, change->dag_id);
+	arg_uuid(&args, &change->pinned);
+	query_run(psprintf("SELECT v.id FROM %1$s.dag_version v WHERE v.dag_id = $1 AND v.id <> $2"
+					   " AND v.version_number = (SELECT max(m.version_number)"
+					   " FROM %1$s.dag_version m WHERE m.dag_id = $1) AND NOT EXISTS"
+					   " (SELECT FROM %1$s.task_instance t WHERE t.dag_id = $1"
+					   " AND t.dag_version_id = v.id)",
+					   change->tables.quoted_schema),
+			  &args, false, 1);
+	if (SPI_processed > 0)
+	{
+		change->next = row_uuid(0, 1);
+		return;
+	}
+	uuid_v7(&change->next);
+	copy_row(change, change->tables.dag_version, find_table("dag_version"), "id, version_number",
+			 psprintf("$2, (SELECT max(m.version_number) + 1 FROM %s.dag_version m"
+					  " WHERE m.dag_id = dag_version.dag_id)",
+					  change->tables.quoted_schema));
+	copy_row(change, change->tables.serialized_dag, find_table("serialized_dag"),
+			 "id, dag_version_id", "$3, $2");
+	copy_row(change, change->tables.dag_code, find_table("dag_code"), "id, dag_version_id",
+			 "$3, $2");
+}
+
+/* Set the next version's row of the table to what Airflow wants to write. */
+static void
+write_next_row(const VersionChange *change)
+{
+	TupleDesc desc = RelationGetDescr(change->trigger->tg_relation);
+	QueryArgs args = {0};
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	arg_uuid(&args, &change->next);
+	appendStringInfo(&sql, "UPDATE %s.%s SET", change->tables.quoted_schema, change->table->name);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		bool isnull;
+		Datum value;
+
+		if (attribute->attisdropped || attribute->attgenerated ||
+			is_identity(NameStr(attribute->attname)))
+			continue;
+		value = SPI_getbinval(change->trigger->tg_newtuple, desc, attribute->attnum, &isnull);
+		appendStringInfo(&sql, "%s %s = $%d", args.count > 1 ? "," : "",
+						 quote_identifier(NameStr(attribute->attname)), args.count + 1);
+		if (isnull)
+			arg_null(&args, attribute->atttypid);
+		else
+			arg_datum(&args, attribute->atttypid, value);
+	}
+	appendStringInfo(&sql, " WHERE %s = $1", change->table->version_column);
+	query_run(sql.data, &args, false, 0);
+}
+
+/* GuardedCall: write the change to the next version. */
+static void
+divert_change(void *arg)
+{
+	VersionChange *change = arg;
+	Oid namespace = RelationGetNamespace(change->trigger->tg_relation);
+	OwnerScope scope;
+
+	SPI_connect();
+	airflow_tables(&change->tables, get_namespace_name(namespace));
+	owner_scope_enter(&scope, change->tables.dag_version);
+	find_next_version(change);
+	write_next_row(change);
+	owner_scope_leave(&scope);
+	SPI_finish();
+}
+
+static void
+log_failure(const VersionChange *change, const ErrorData *error)
+{
+	ereport(LOG, (errmsg("airflow_pin: could not keep the pinned version of DAG \"%s\" as it was",
+						 change->dag_id ? change->dag_id : ""),
+				  errdetail_log("%s", error->message),
+				  errhint("Runs of it will fail until the DAG is pinned again."), errhidestmt(true),
+				  errhidecontext(true)));
+}
+
+/*
+ * BEFORE UPDATE FOR EACH ROW on serialized_dag, dag_version and dag_code.
+ */
+Datum
+protect_version(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = check_trigger_call(fcinfo);
+	VersionChange change = {.trigger = trigger};
+	ErrorData *error;
+
+	change.table = find_table(RelationGetRelationName(trigger->tg_relation));
+	if (!airflow_pin_enabled || change.table == NULL || !content_changes(trigger, change.table))
+		return PointerGetDatum(trigger->tg_newtuple);
+
+	error = guarded_call(find_pin, &change);
+	if (error == NULL && (!change.is_pinned || airflow_is_migrating()))
+		return PointerGetDatum(trigger->tg_newtuple);
+	if (error == NULL)
+		error = guarded_call(divert_change, &change);
+	if (error == NULL)
+		return PointerGetDatum(trigger->tg_trigtuple);
+	log_failure(&change, error);
+	return PointerGetDatum(trigger->tg_newtuple);
+}
