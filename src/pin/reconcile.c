@@ -33,8 +33,10 @@
 #include "airflow/catalog.h"
 #include "airflow/serialized_dag.h"
 #include "airflow/task_plan.h"
+#include "airflow/version.h"
 #include "pin/decision_log.h"
 #include "pin/earlier_runs.h"
+#include "pin/task_instance_writes.h"
 #include "pin/task_instances.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
@@ -187,6 +189,38 @@ plan_of_requested(const AirflowTables *tables, const ChangedRun *run, const RunF
 	return call.plan;
 }
 
+/*
+ * Have the two versions the same content, as after a commit that changes only function bodies? Then
+ * the task instances that Airflow created are right but for their version.
+ */
+static bool
+same_content(const AirflowTables *tables, const ChangedRun *run)
+{
+	DagVersion requested;
+	DagVersion effective;
+
+	return run->has_requested && version_by_id(tables, &run->requested, &requested) &&
+		   version_by_id(tables, &run->effective, &effective) && requested.dag_hash != NULL &&
+		   effective.dag_hash != NULL && run->effective_hash != NULL &&
+		   strcmp(requested.dag_hash, effective.dag_hash) == 0 &&
+		   strcmp(run->effective_hash, effective.dag_hash) == 0;
+}
+
+static void
+set_task_instances(const AirflowTables *tables, const ChangedRun *run, const RunFacts *facts)
+{
+	TaskPlan *wanted = plan_effective(tables, run, facts);
+	TaskPlan *requested = plan_of_requested(tables, run, facts);
+	OwnerScope scope;
+
+	owner_scope_enter_foreign(&scope, tables->task_instance);
+	earlier_runs_fill(tables, run->dag_id, &run->effective, wanted);
+	owner_scope_leave(&scope);
+	owner_scope_enter(&scope, tables->task_instance);
+	task_instances_apply(tables, run->dag_id, run->run_id, &run->effective, wanted, requested);
+	owner_scope_leave(&scope);
+}
+
 /* What reconciling takes and finds, for guarded_call(). */
 typedef struct Reconcile
 {
@@ -212,17 +246,15 @@ reconcile(void *arg)
 	airflow_tables(&tables, run->airflow_schema);
 	owner_scope_enter_foreign(&scope, tables.dag_run);
 	call->found = read_run_facts(run, &facts);
-	if (call->found)
-	{
-		TaskPlan *wanted = plan_effective(&tables, run, &facts);
-		TaskPlan *requested = plan_of_requested(&tables, run, &facts);
-
-		earlier_runs_fill(&tables, run->dag_id, &run->effective, wanted);
-		owner_scope_leave(&scope);
-		owner_scope_enter(&scope, tables.task_instance);
-		task_instances_apply(&tables, run->dag_id, run->run_id, &run->effective, wanted, requested);
-	}
 	owner_scope_leave(&scope);
+	if (call->found && same_content(&tables, run))
+	{
+		owner_scope_enter(&scope, tables.task_instance);
+		task_instances_set_version(&tables, run->dag_id, run->run_id, &run->effective);
+		owner_scope_leave(&scope);
+	}
+	else if (call->found)
+		set_task_instances(&tables, run, &facts);
 	SPI_finish();
 }
 

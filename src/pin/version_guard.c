@@ -213,7 +213,7 @@ find_next_version(VersionChange *change)
 			 "$3, $2");
 }
 
-/* Set the next version's row of the table to what Airflow wants to write. */
+/* Set what Airflow wants to change on the next version's row of the table. */
 static void
 write_next_row(const VersionChange *change)
 {
@@ -231,7 +231,8 @@ write_next_row(const VersionChange *change)
 		Datum value;
 
 		if (attribute->attisdropped || attribute->attgenerated ||
-			is_identity(NameStr(attribute->attname)))
+			is_identity(NameStr(attribute->attname)) ||
+			!column_changes(change->trigger, NameStr(attribute->attname)))
 			continue;
 		value = SPI_getbinval(change->trigger->tg_newtuple, desc, attribute->attnum, &isnull);
 		appendStringInfo(&sql, "%s %s = $%d", args.count > 1 ? "," : "",

@@ -16,7 +16,9 @@
 static void
 arg_add(QueryArgs *args, Oid type, Datum value, bool isnull)
 {
-	Assert(args->count < QUERY_MAX_ARGS);
+	if (args->count >= QUERY_MAX_ARGS)
+		ereport(ERROR, (errcode(ERRCODE_TOO_MANY_ARGUMENTS),
+						errmsg("a statement has more than %d arguments", QUERY_MAX_ARGS)));
 	args->types[args->count] = type;
 	args->values[args->count] = value;
 	args->nulls[args->count] = isnull ? 'n' : ' ';
