@@ -112,7 +112,8 @@ CREATE TABLE airflow_pin.run_decision (
     requested_dag_version_id uuid,
     effective_dag_version_id uuid,
     effective_dag_hash       text,
-    airflow_schema           name NOT NULL
+    airflow_schema           name NOT NULL,
+    dag_run_id               bigint
 );
 CREATE INDEX run_decision_decided_at_idx ON airflow_pin.run_decision (decided_at);
 CREATE INDEX run_decision_dag_id_run_id_idx ON airflow_pin.run_decision (dag_id, run_id);

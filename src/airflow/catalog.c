@@ -12,11 +12,14 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "nodes/value.h"
 #include "parser/parse_func.h"
@@ -315,6 +318,64 @@ airflow_relation(Oid namespace, const char *schema, const char *name, Oid owner)
 }
 
 /*
+ * Could somebody else than the tables' owner rename the schema and put another in its place?
+ */
+static bool
+schema_is_owners(Oid namespace, Oid owner)
+{
+	HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(namespace));
+	Oid schema_owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	schema_owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+
+	if (schema_owner == ROLE_PG_DATABASE_OWNER)
+	{
+		tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+		if (!HeapTupleIsValid(tuple))
+			return false;
+		schema_owner = ((Form_pg_database) GETSTRUCT(tuple))->datdba;
+		ReleaseSysCache(tuple);
+	}
+	return schema_owner == owner || superuser_arg(schema_owner);
+}
+
+/*
+ * OID of dag_run in a schema that only its owner, or a superuser, could exchange for another.
+ * Raises an error when it is not that.
+ */
+Oid
+airflow_dag_run(const char *schema)
+{
+	Oid namespace = get_namespace_oid(schema, true);
+	Oid dag_run = OidIsValid(namespace) ? get_relname_relid("dag_run", namespace) : InvalidOid;
+
+	if (!OidIsValid(dag_run))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("schema \"%s\" has no Airflow tables", schema),
+						errdetail("It has no table dag_run."),
+						errhint("Name the schema that has them, in attach() or in "
+								"airflow_pin.airflow_schema.")));
+	if (!relation_is_table(dag_run))
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s.dag_run\" is not a table", schema),
+						errdetail("Airflow's own tables are needed, not views of them."),
+						errhint("Check airflow_pin.airflow_schema.")));
+	if (!schema_is_owners(namespace, relation_owner(dag_run)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("schema \"%s\" belongs neither to the owner of Airflow's tables nor to a "
+						"superuser",
+						schema),
+				 errdetail("Its owner could put other tables in their place, and airflow_pin works "
+						   "in the name of the tables' owner."),
+				 errhint("Give the schema, or for schema public the database, to that owner.")));
+	return dag_run;
+}
+
+/*
  * Fill in "tables" for a schema that holds an Airflow 3, and take AccessShareLock on them. Raises a
  * plain error when it does not. Call it again in each transaction.
  */
@@ -322,14 +383,8 @@ void
 airflow_tables(AirflowTables *tables, const char *schema)
 {
 	Oid namespace = get_namespace_oid(schema, true);
-	Oid owner;
+	Oid owner = relation_owner(airflow_dag_run(schema));
 
-	if (!OidIsValid(namespace) || !OidIsValid(get_relname_relid("dag_run", namespace)))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("schema \"%s\" has no Airflow tables", schema),
-						errdetail("It has no table dag_run."),
-						errhint("Name the schema that has them, in attach() or in "
-								"airflow_pin.airflow_schema.")));
 	if (!airflow_has_versions(schema))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("the Airflow tables in schema \"%s\" have no DAG versions", schema),
@@ -337,7 +392,6 @@ airflow_tables(AirflowTables *tables, const char *schema)
 								  "columns in dag_run."),
 						errhint("Run \"airflow db migrate\" to Airflow 3 first.")));
 
-	owner = relation_owner(get_relname_relid("dag_run", namespace));
 	tables->schema = pstrdup(schema);
 	tables->quoted_schema = pstrdup(quote_identifier(schema));
 	tables->dag = airflow_relation(namespace, schema, "dag", owner);
@@ -366,6 +420,7 @@ static const ColumnOfInterest columns_of_interest[] = {
 	{"end_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, end_date)},
 	{"bundle_version", TEXTOID, true, offsetof(DagRunColumns, bundle_version)},
 	{"created_dag_version_id", UUIDOID, true, offsetof(DagRunColumns, created_dag_version_id)},
+	{"id", InvalidOid, false, offsetof(DagRunColumns, id)},
 	{"conf", InvalidOid, false, offsetof(DagRunColumns, conf)},
 	{"triggered_by", TEXTOID, false, offsetof(DagRunColumns, triggered_by)},
 	{"logical_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, logical_date)},
@@ -377,7 +432,8 @@ static AttrNumber
 column_number(Oid relation, const ColumnOfInterest *column)
 {
 	AttrNumber number = get_attnum(relation, column->name);
-	Oid type = number != InvalidAttrNumber ? get_atttype(relation, number) : InvalidOid;
+	Oid type =
+		number != InvalidAttrNumber ? getBaseType(get_atttype(relation, number)) : InvalidOid;
 
 	if (column->type == InvalidOid || type == column->type ||
 		(column->type == TEXTOID && type == VARCHAROID))

@@ -30,6 +30,7 @@ typedef struct AirflowTables
 typedef struct DagRunColumns
 {
 	Oid relation;
+	AttrNumber id;
 	AttrNumber dag_id;
 	AttrNumber run_id;
 	AttrNumber run_type;
@@ -72,6 +73,7 @@ extern bool relation_is_table(Oid relation);
 extern List *airflow_schemas(void);
 extern const char *airflow_attached_schema(void);
 extern const char *airflow_schema(void);
+extern Oid airflow_dag_run(const char *schema);
 extern void airflow_tables(AirflowTables *tables, const char *schema);
 extern bool airflow_has_versions(const char *schema);
 extern const char *pin_disabled_trigger(void);

@@ -7,6 +7,6 @@
 
 #include "postgres.h"
 
-extern bool airflow_is_migrating(void);
+extern bool airflow_is_migrating(Oid relation);
 
 #endif

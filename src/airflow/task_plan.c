@@ -198,3 +198,23 @@ task_plan_find(const TaskPlan *plan, const char *task_id)
 
 	return bsearch(&key, plan->tasks, plan->count, sizeof(PlannedTask), compare_planned_tasks);
 }
+
+/*
+ * Raise an error when the plan lacks a value of the task that could not be computed and that no
+ * earlier run told.
+ */
+void
+planned_task_require_known(const PlannedTask *task)
+{
+	if (task->unknown_weight_rule != NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("task \"%s\" has the custom priority weight rule \"%s\"",
+							   task->task_id, task->unknown_weight_rule),
+						errdetail("No earlier run of this version tells its weight, or they "
+								  "differ.")));
+	if (task->unknown_executor_config != NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("the executor_config of task \"%s\" cannot be written: %s",
+							   task->task_id, task->unknown_executor_config),
+						errdetail("No earlier run of this version tells it, or they differ.")));
+}

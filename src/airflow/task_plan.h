@@ -52,6 +52,7 @@ typedef struct TaskPlan
 } TaskPlan;
 
 extern TaskPlan *task_plan_build(Jsonb *data, const RunFacts *run);
+extern void planned_task_require_known(const PlannedTask *task);
 extern PlannedTask *task_plan_find(const TaskPlan *plan, const char *task_id);
 
 #endif

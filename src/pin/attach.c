@@ -33,6 +33,8 @@ typedef struct TableDdl
 	Oid relations[MAX_STATEMENTS];
 	int current;
 	int lock_timeout; /* milliseconds */
+	const char *schema;
+	void (*prepare)(struct TableDdl *ddl); /* adds the statements */
 } TableDdl;
 
 PG_FUNCTION_INFO_V1(pin_attach);
@@ -48,7 +50,7 @@ add_ddl(TableDdl *ddl, const char *table, Oid relation, char *sql)
 	ddl->count++;
 }
 
-/* GuardedCall: run the statements, as the caller and with its rights. */
+/* GuardedCall: find out what is to be done and do it, as the caller and with its rights. */
 static void
 run_ddl(void *arg)
 {
@@ -58,6 +60,7 @@ run_ddl(void *arg)
 	(void) set_config_option("lock_timeout", psprintf("%d", ddl->lock_timeout), PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
+	ddl->prepare(ddl);
 	for (ddl->current = 0; ddl->current < ddl->count; ddl->current++)
 		query_run(ddl->sql[ddl->current], NULL, false, 0);
 	SPI_finish();
@@ -93,6 +96,12 @@ run_ddl_or_give_up(TableDdl *ddl)
 		return;
 	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
 		ReThrowError(error);
+	if (ddl->current >= ddl->count)
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+						errmsg("could not lock Airflow's tables within %d ms", ddl->lock_timeout),
+						errdetail("Somebody holds an ACCESS EXCLUSIVE lock on one of them."),
+						errhint("Wait until they are done and try again, or raise lock_timeout. "
+								"Nothing was changed.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 			 errmsg("could not lock table \"%s\" within %d ms", ddl->tables[ddl->current],
@@ -166,25 +175,47 @@ add_trigger(TableDdl *ddl, const char *schema, const AttachedTrigger *trigger)
 		psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin", trigger->name, table));
 }
 
+static void
+prepare_attach(TableDdl *ddl)
+{
+	AirflowTables tables;
+
+	airflow_tables(&tables, ddl->schema);
+	require_columns(&tables);
+	refuse_second_schema(ddl->schema);
+	for (int i = 0; i < ATTACHED_TRIGGERS; i++)
+		add_trigger(ddl, ddl->schema, &attached_triggers[i]);
+}
+
 /*
  * attach(airflow_schema name, lock_timeout interval)
  */
 Datum
 pin_attach(PG_FUNCTION_ARGS)
 {
-	const char *schema = PG_ARGISNULL(0) ? airflow_schema() : NameStr(*PG_GETARG_NAME(0));
-	TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT};
-	AirflowTables tables;
+	TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT, .prepare = prepare_attach};
 
-	airflow_tables(&tables, schema);
-	require_columns(&tables);
-	refuse_second_schema(schema);
+	ddl.schema = PG_ARGISNULL(0) ? airflow_schema() : NameStr(*PG_GETARG_NAME(0));
 	if (!PG_ARGISNULL(1))
 		ddl.lock_timeout = interval_milliseconds(PG_GETARG_INTERVAL_P(1));
-	for (int i = 0; i < ATTACHED_TRIGGERS; i++)
-		add_trigger(&ddl, schema, &attached_triggers[i]);
 	run_ddl_or_give_up(&ddl);
 	PG_RETURN_VOID();
+}
+
+static void
+prepare_detach(TableDdl *ddl)
+{
+	for (int i = 0; i < ATTACHED_TRIGGERS; i++)
+	{
+		const AttachedTrigger *trigger = &attached_triggers[i];
+		Oid relation = get_relname_relid(trigger->table, get_namespace_oid(ddl->schema, false));
+		char *name;
+
+		if (airflow_find_trigger(relation, trigger, &name) != ATTACH_MISSING)
+			add_ddl(ddl, trigger->table, relation,
+					psprintf("DROP TRIGGER %s ON %s", quote_identifier(name),
+							 quote_qualified_identifier(ddl->schema, trigger->table)));
+	}
 }
 
 /*
@@ -197,19 +228,9 @@ pin_detach(PG_FUNCTION_ARGS)
 
 	while ((schema = airflow_attached_schema()) != NULL)
 	{
-		TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT};
+		TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT, .prepare = prepare_detach};
 
-		for (int i = 0; i < ATTACHED_TRIGGERS; i++)
-		{
-			const AttachedTrigger *trigger = &attached_triggers[i];
-			Oid relation = get_relname_relid(trigger->table, get_namespace_oid(schema, false));
-			char *name;
-
-			if (airflow_find_trigger(relation, trigger, &name) != ATTACH_MISSING)
-				add_ddl(&ddl, trigger->table, relation,
-						psprintf("DROP TRIGGER %s ON %s", quote_identifier(name),
-								 quote_qualified_identifier(schema, trigger->table)));
-		}
+		ddl.schema = schema;
 		run_ddl_or_give_up(&ddl);
 	}
 	PG_RETURN_VOID();

@@ -23,6 +23,7 @@ typedef enum OverrideKind
 /* A run as Airflow wants to create it. */
 typedef struct RunRequest
 {
+	const char *id; /* of the row, as text; NULL: unknown */
 	const char *dag_id;
 	const char *run_id;
 	const char *run_type_name;

@@ -49,19 +49,22 @@ decision_record(const AirflowTables *tables, const RunRequest *request, const De
 	arg_uuid(&args, effective ? &effective->id : NULL);
 	arg_text(&args, effective ? effective->dag_hash : NULL);
 	arg_text(&args, tables->schema);
+	arg_text(&args, request->id);
 
 	recorded_in = GetTopFullTransactionId();
 	recording = true;
 	PG_TRY();
 	{
 		owner_scope_enter(&scope, pin_relation("run_decision"));
-		query_run_kept(&plan,
-					   "INSERT INTO airflow_pin.run_decision (dag_id, run_id, run_type, action,"
-					   " requested_version, effective_version, detail, requested_bundle_version,"
-					   " effective_bundle_version, requested_dag_version_id,"
-					   " effective_dag_version_id, effective_dag_hash, airflow_schema)"
-					   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-					   &args, 0);
+		query_run_kept(
+			&plan,
+			"INSERT INTO airflow_pin.run_decision (dag_id, run_id, run_type, action,"
+			" requested_version, effective_version, detail, requested_bundle_version,"
+			" effective_bundle_version, requested_dag_version_id,"
+			" effective_dag_version_id, effective_dag_hash, airflow_schema,"
+			" dag_run_id)"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::bigint)",
+			&args, 0);
 		owner_scope_leave(&scope);
 	}
 	PG_FINALLY();

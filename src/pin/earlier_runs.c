@@ -10,21 +10,6 @@
 
 #include "util/query.h"
 
-static void
-raise_unknown(const PlannedTask *task)
-{
-	if (task->unknown_weight_rule != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("task \"%s\" has the custom priority weight rule \"%s\"", task->task_id,
-						task->unknown_weight_rule),
-				 errdetail("No earlier run of this version tells its weight, or they differ.")));
-	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					errmsg("the executor_config of task \"%s\" cannot be written: %s",
-						   task->task_id, task->unknown_executor_config),
-					errdetail("No earlier run of this version tells it, or they differ.")));
-}
-
 static bool
 is_unknown(const PlannedTask *task)
 {
@@ -88,6 +73,5 @@ earlier_runs_fill(const AirflowTables *tables, const char *dag_id, const pg_uuid
 			fill_task(task, row, CurrentMemoryContext);
 	}
 	for (int i = 0; i < plan->count; i++)
-		if (is_unknown(&plan->tasks[i]))
-			raise_unknown(&plan->tasks[i]);
+		planned_task_require_known(&plan->tasks[i]);
 }

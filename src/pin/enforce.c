@@ -151,6 +151,8 @@ read_request(const NewRun *run, RunRequest *request)
 	bool isnull;
 	Datum version = column_value(run, run->columns->created_dag_version_id, &isnull);
 
+	if (run->columns->id != InvalidAttrNumber)
+		request->id = SPI_getvalue(run->tuple, run->desc, run->columns->id);
 	request->dag_id = column_text(run, run->columns->dag_id);
 	request->run_id = column_text(run, run->columns->run_id);
 	request->run_type_name = column_text(run, run->columns->run_type);
@@ -428,7 +430,13 @@ enforce_run(PG_FUNCTION_ARGS)
 	run.columns = dag_run_columns(RelationGetRelid(trigger->tg_relation));
 	dag_id = column_value(&run, run.columns->dag_id, &isnull);
 	if (isnull)
+	{
+		if (run.columns->dag_id == InvalidAttrNumber)
+			ereport(LOG, (errmsg("airflow_pin: pins are not in force: dag_run has no column "
+								 "\"dag_id\" of the type that it has in Airflow 3"),
+						  errhidestmt(true)));
 		return PointerGetDatum(run.tuple);
+	}
 
 	dag_id = PointerGetDatum(DatumGetTextPP(dag_id));
 	fill.dag_id = VARDATA_ANY(DatumGetPointer(dag_id));

@@ -73,9 +73,10 @@ pin_store_expire(const char *dag_id)
  * before its time.
  */
 #define CAME_INTO_FORCE                                                                            \
-	"h.pin IS NOT NULL AND h.valid_from <= clock_timestamp() AND NOT EXISTS (SELECT"               \
-	" FROM airflow_pin.pin_history c WHERE c.dag_id = h.dag_id AND c.id > h.id AND (c.valid_from"  \
-	" = h.valid_from AND c.pin IS NOT NULL OR c.event = 'unpin' AND c.at < h.valid_from))"
+	"h.pin IS NOT NULL AND h.valid_from <= clock_timestamp() AND (h.event <> 'schedule'"           \
+	" OR NOT EXISTS (SELECT FROM airflow_pin.pin_history c WHERE c.dag_id = h.dag_id"              \
+	" AND c.id > h.id AND (c.valid_from = h.valid_from AND c.pin IS NOT NULL"                      \
+	" OR c.event = 'unpin' AND c.at < h.valid_from)))"
 
 /*
  * The pin that rules the DAG now, or else the last that did, as far as history tells. False: it
@@ -114,6 +115,61 @@ pin_store_last(const char *dag_id, PastPin *past)
 	return true;
 }
 
+/* A pin that was in force, on the way back. */
+typedef struct PastEvent
+{
+	int64 id;
+	int64 restores; /* for a rollback; 0: none */
+	bool is_rollback;
+	int32 version;
+	char *commit;
+} PastEvent;
+
+/* All pins of a DAG that were in force, the newest first. */
+static PastEvent *
+read_past_events(int64 history_id, int *count)
+{
+	QueryArgs args = {0};
+	PastEvent *events;
+
+	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
+	run_as_owner("SELECT h.id, coalesce(h.restores, 0), h.event = 'rollback', h.to_version,"
+				 " h.to_bundle_version FROM airflow_pin.pin_history h WHERE h.dag_id ="
+				 " (SELECT dag_id FROM airflow_pin.pin_history WHERE id = $1) AND " CAME_INTO_FORCE
+				 " ORDER BY h.valid_from DESC, h.id DESC",
+				 &args, 0);
+	*count = SPI_processed;
+	events = palloc(Max(SPI_processed, 1) * sizeof(PastEvent));
+	for (int i = 0; i < *count; i++)
+	{
+		events[i].id = row_bigint(i, 1);
+		events[i].restores = row_bigint(i, 2);
+		events[i].is_rollback = row_bool(i, 3);
+		events[i].version = row_int(i, 4);
+		events[i].commit = row_text(i, 5);
+	}
+	return events;
+}
+
+/* Place of an event, or "count". */
+static int
+find_event(const PastEvent *events, int count, int64 id)
+{
+	int i = 0;
+
+	while (i < count && events[i].id != id)
+		i++;
+	return i;
+}
+
+static bool
+same_release(const PastEvent *a, const PastEvent *b)
+{
+	if (a->commit == NULL || b->commit == NULL)
+		return a->version == b->version && a->commit == b->commit;
+	return a->version == b->version && strcmp(a->commit, b->commit) == 0;
+}
+
 /*
  * The event whose pin was in force before the one of this event, for rollback(); 0: none. A pin of
  * the same version and commit, made again with other settings, is no step on the way back, and a
@@ -122,20 +178,23 @@ pin_store_last(const char *dag_id, PastPin *past)
 int64
 pin_store_before(int64 history_id)
 {
-	QueryArgs args = {0};
+	int count;
+	PastEvent *events = read_past_events(history_id, &count);
+	int place = find_event(events, count, history_id);
 
-	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
-	run_as_owner("WITH RECURSIVE way AS (SELECT h.*, true AS passing"
-				 " FROM airflow_pin.pin_history h WHERE id = $1 UNION SELECT p.*,"
-				 " w.event = 'rollback' OR (p.to_version, p.to_bundle_version)"
-				 " IS NOT DISTINCT FROM (w.to_version, w.to_bundle_version)"
-				 " FROM way w, LATERAL (SELECT h.* FROM airflow_pin.pin_history h"
-				 " WHERE CASE WHEN w.event = 'rollback' THEN h.id = w.restores"
-				 " ELSE h.dag_id = w.dag_id AND (h.valid_from, h.id) < (w.valid_from, w.id)"
-				 " AND " CAME_INTO_FORCE " END ORDER BY h.valid_from DESC, h.id DESC LIMIT 1) p"
-				 " WHERE w.passing) SELECT id FROM way WHERE NOT passing",
-				 &args, 1);
-	return SPI_processed > 0 ? row_bigint(0, 1) : 0;
+	/* each step leads to an older event; the limit is for a clock that went backwards */
+	for (int steps = 0; place < count && steps < count; steps++)
+	{
+		if (events[place].is_rollback)
+			place = find_event(events, count, events[place].restores);
+		else if (place + 1 == count)
+			return 0;
+		else if (same_release(&events[place], &events[place + 1]))
+			place++;
+		else
+			return events[place + 1].id;
+	}
+	return 0;
 }
 
 /*

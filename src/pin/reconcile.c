@@ -36,16 +36,19 @@
 #include "airflow/version.h"
 #include "pin/decision_log.h"
 #include "pin/earlier_runs.h"
-#include "pin/task_instance_writes.h"
 #include "pin/task_instances.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
+/* The row that was inserted, and not an older one that ON CONFLICT led to. */
+#define SAME_ROW(id) " AND (" id "::text IS NULL OR id::text = " id ")"
+
 /* The row of run_decision that the trigger fires for. */
 typedef struct ChangedRun
 {
 	char *id;
+	char *dag_run_id; /* NULL: unknown */
 	char *dag_id;
 	char *run_id;
 	char *airflow_schema;
@@ -97,6 +100,7 @@ static void
 read_changed_run(TriggerData *trigger, ChangedRun *run)
 {
 	run->id = column_text(trigger, "id");
+	run->dag_run_id = column_text(trigger, "dag_run_id");
 	run->dag_id = column_text(trigger, "dag_id");
 	run->run_id = column_text(trigger, "run_id");
 	run->airflow_schema = column_text(trigger, "airflow_schema");
@@ -123,9 +127,10 @@ read_run_facts(const ChangedRun *run, RunFacts *facts)
 	arg_text(&args, run->dag_id);
 	arg_text(&args, run->run_id);
 	arg_uuid(&args, &run->effective);
+	arg_text(&args, run->dag_run_id);
 	query_run_kept(&plan,
 				   psprintf("SELECT xmin, run_type, logical_date FROM %s.dag_run WHERE dag_id = $1"
-							" AND run_id = $2 AND created_dag_version_id = $3",
+							" AND run_id = $2 AND created_dag_version_id = $3" SAME_ROW("$4"),
 							quote_identifier(run->airflow_schema)),
 				   &args, 1);
 	if (SPI_processed == 0)
@@ -189,10 +194,7 @@ plan_of_requested(const AirflowTables *tables, const ChangedRun *run, const RunF
 	return call.plan;
 }
 
-/*
- * Have the two versions the same content, as after a commit that changes only function bodies? Then
- * the task instances that Airflow created are right but for their version.
- */
+/* Have the two versions the same content, as after a commit that changes only function bodies? */
 static bool
 same_content(const AirflowTables *tables, const ChangedRun *run)
 {
@@ -213,9 +215,13 @@ set_task_instances(const AirflowTables *tables, const ChangedRun *run, const Run
 	TaskPlan *requested = plan_of_requested(tables, run, facts);
 	OwnerScope scope;
 
-	owner_scope_enter_foreign(&scope, tables->task_instance);
-	earlier_runs_fill(tables, run->dag_id, &run->effective, wanted);
-	owner_scope_leave(&scope);
+	/* with the same content, what cannot be computed is what Airflow has just created */
+	if (!same_content(tables, run))
+	{
+		owner_scope_enter_foreign(&scope, tables->task_instance);
+		earlier_runs_fill(tables, run->dag_id, &run->effective, wanted);
+		owner_scope_leave(&scope);
+	}
 	owner_scope_enter(&scope, tables->task_instance);
 	task_instances_apply(tables, run->dag_id, run->run_id, &run->effective, wanted, requested);
 	owner_scope_leave(&scope);
@@ -247,13 +253,7 @@ reconcile(void *arg)
 	owner_scope_enter_foreign(&scope, tables.dag_run);
 	call->found = read_run_facts(run, &facts);
 	owner_scope_leave(&scope);
-	if (call->found && same_content(&tables, run))
-	{
-		owner_scope_enter(&scope, tables.task_instance);
-		task_instances_set_version(&tables, run->dag_id, run->run_id, &run->effective);
-		owner_scope_leave(&scope);
-	}
-	else if (call->found)
+	if (call->found)
 		set_task_instances(&tables, run, &facts);
 	SPI_finish();
 }
@@ -284,13 +284,14 @@ fail_run(void *arg)
 	arg_uuid(&args, run->has_requested ? &run->requested : NULL);
 	arg_text(&args, run->requested_commit);
 	arg_uuid(&args, &run->effective);
+	arg_text(&args, run->dag_run_id);
 	owner_scope_enter(&scope, tables.dag_run);
 	query_run(psprintf("UPDATE %1$s.dag_run SET state = 'failed', end_date = clock_timestamp(),"
 					   " start_date = coalesce(start_date, clock_timestamp()),"
 					   " created_dag_version_id = (SELECT v.id FROM %1$s.dag_version v"
 					   " WHERE v.id = $3 FOR KEY SHARE), bundle_version = $4"
 					   " WHERE dag_id = $1 AND run_id = $2 AND created_dag_version_id = $5"
-					   " AND state IN ('queued', 'running', 'failed')",
+					   " AND state IN ('queued', 'running', 'failed')" SAME_ROW("$6"),
 					   tables.quoted_schema),
 			  &args, false, 0);
 	owner_scope_leave(&scope);
@@ -304,7 +305,7 @@ fail_run(void *arg)
 static void
 stop_run(const ChangedRun *run)
 {
-	Oid namespace = get_namespace_oid(run->airflow_schema, false);
+	Oid dag_run = airflow_dag_run(run->airflow_schema);
 	QueryArgs args = {0};
 	OwnerScope scope;
 
@@ -312,9 +313,10 @@ stop_run(const ChangedRun *run)
 	arg_text(&args, run->dag_id);
 	arg_text(&args, run->run_id);
 	arg_uuid(&args, &run->effective);
-	owner_scope_enter(&scope, get_relname_relid("dag_run", namespace));
+	arg_text(&args, run->dag_run_id);
+	owner_scope_enter(&scope, dag_run);
 	query_run(psprintf("UPDATE %s.dag_run SET state = 'failed' WHERE dag_id = $1 AND run_id = $2"
-					   " AND created_dag_version_id = $3",
+					   " AND created_dag_version_id = $3" SAME_ROW("$4"),
 					   quote_identifier(run->airflow_schema)),
 			  &args, false, 0);
 	owner_scope_leave(&scope);

@@ -63,24 +63,6 @@ append_unnest(StringInfo sql, int first, int more)
 		appendStringInfo(sql, ", %s", derived_columns[i].name);
 }
 
-/* Give all task instances of the run that version, and leave the rest of them as it is. */
-void
-task_instances_set_version(const AirflowTables *tables, const char *dag_id, const char *run_id,
-						   const pg_uuid_t *version)
-{
-	static KeptPlan plan;
-	QueryArgs args = {0};
-
-	arg_text(&args, dag_id);
-	arg_text(&args, run_id);
-	arg_uuid(&args, version);
-	query_run_kept(&plan,
-				   psprintf("UPDATE %s.task_instance SET dag_version_id = $3"
-							" WHERE dag_id = $1 AND run_id = $2",
-							tables->quoted_schema),
-				   &args, 0);
-}
-
 /* Delete the task instances with these ids. */
 void
 task_instances_delete(const AirflowTables *tables, Datum *ids, int count)

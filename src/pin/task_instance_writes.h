@@ -17,8 +17,6 @@ extern void task_instances_insert(const AirflowTables *tables, const char *dag_i
 								  const pg_uuid_t *pattern);
 extern void task_instances_update(const AirflowTables *tables, const pg_uuid_t *version,
 								  const RowList *rows);
-extern void task_instances_set_version(const AirflowTables *tables, const char *dag_id,
-									   const char *run_id, const pg_uuid_t *version);
 extern void task_instances_delete(const AirflowTables *tables, Datum *ids, int count);
 
 #endif

@@ -197,6 +197,8 @@ add_missing_rows(Reconciliation *work, int number)
 
 		if (work->present[number][i])
 			continue;
+		if (work->sibling[number] == NULL)
+			planned_task_require_known(task);
 		if (!decided)
 			decide_values(work, task, work->sibling[number], &values);
 		decided = true;

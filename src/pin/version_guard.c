@@ -28,6 +28,7 @@
 
 #include "airflow/catalog.h"
 #include "airflow/migration.h"
+#include "airflow/serialized_dag.h"
 #include "pin/cache.h"
 #include "util/column_list.h"
 #include "util/guarded.h"
@@ -58,6 +59,7 @@ typedef struct VersionChange
 	char *dag_id;
 	pg_uuid_t pinned;
 	pg_uuid_t next;
+	char *pinned_hash; /* of the content that was pinned; NULL: unknown */
 	bool is_pinned;
 } VersionChange;
 
@@ -139,7 +141,20 @@ find_pin(void *arg)
 	for (int i = 0; i < pins->count; i++)
 		if (pins->pins[i].expires_at > now && pins->pins[i].on_mismatch != ON_MISMATCH_OBSERVE &&
 			memcmp(&pins->pins[i].dag_version_id, &change->pinned, sizeof(pg_uuid_t)) == 0)
+		{
 			change->is_pinned = true;
+			change->pinned_hash = pins->pins[i].dag_hash ? pstrdup(pins->pins[i].dag_hash) : NULL;
+		}
+}
+
+/* GuardedCall: what a migration does to a version is not held back. */
+static void
+let_migration_pass(void *arg)
+{
+	VersionChange *change = arg;
+
+	if (airflow_is_migrating(RelationGetRelid(change->trigger->tg_relation)))
+		change->is_pinned = false;
 }
 
 /* Columns of a version's row that say which row it is, and since when. */
@@ -172,7 +187,8 @@ copy_row(const VersionChange *change, Oid relation, const VersionTable *table, c
 	arg_uuid(&args, &change->next);
 	arg_uuid(&args, &id);
 	query_run(psprintf("INSERT INTO %1$s.%2$s (dag_id, created_at, %3$s%4$s)"
-					   " SELECT dag_id, clock_timestamp(), %5$s%4$s FROM %1$s.%2$s"
+					   " SELECT dag_id, greatest(clock_timestamp(), created_at + interval '1 us'), "
+					   "%5$s%4$s FROM %1$s.%2$s"
 					   " WHERE %6$s = $1 AND $2 IS NOT NULL AND $3 IS NOT NULL",
 					   change->tables.quoted_schema, table->name, columns, others, identity,
 					   table->version_column),
@@ -231,6 +247,7 @@ write_next_row(const VersionChange *change)
 		Datum value;
 
 		if (attribute->attisdropped || attribute->attgenerated ||
+			attribute->attidentity == ATTRIBUTE_IDENTITY_ALWAYS ||
 			is_identity(NameStr(attribute->attname)) ||
 			!column_changes(change->trigger, NameStr(attribute->attname)))
 			continue;
@@ -246,6 +263,50 @@ write_next_row(const VersionChange *change)
 	query_run(sql.data, &args, false, 0);
 }
 
+/* Deadline alerts are rows that belong to the version's own row: a copy would not have them. */
+static void
+refuse_deadlines(Jsonb *data)
+{
+	JsonbValue *deadline = data ? json_member(json_child(&data->root, "dag"), "deadline") : NULL;
+
+	if (deadline != NULL && deadline->type != jbvNull)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("a version with deadline alerts cannot be copied")));
+}
+
+/*
+ * Raise an error when the change had better be let through: the version is not what was pinned any
+ * more, so that all of its rows should follow, or it cannot be copied.
+ */
+static void
+check_divertible(VersionChange *change)
+{
+	TriggerData *trigger = change->trigger;
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	char *hash = NULL;
+	Jsonb *data = serialized_dag_load(&change->tables, &change->pinned, &hash);
+	int number = SPI_fnumber(desc, "data");
+
+	if (change->pinned_hash != NULL && (hash == NULL || strcmp(hash, change->pinned_hash) != 0))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the version's content is not what was pinned any more")));
+	refuse_deadlines(data);
+	if (strcmp(change->table->name, "serialized_dag") == 0 && number > 0)
+	{
+		int compressed = SPI_fnumber(desc, "data_compressed");
+		bool no_data;
+		bool no_compressed = true;
+		Datum new_data = SPI_getbinval(trigger->tg_newtuple, desc, number, &no_data);
+		Datum new_compressed =
+			compressed > 0 && SPI_gettypeid(desc, compressed) == BYTEAOID
+				? SPI_getbinval(trigger->tg_newtuple, desc, compressed, &no_compressed)
+				: (Datum) 0;
+
+		refuse_deadlines(serialized_dag_decode(new_data, no_data, SPI_gettypeid(desc, number),
+											   new_compressed, no_compressed));
+	}
+}
+
 /* GuardedCall: write the change to the next version. */
 static void
 divert_change(void *arg)
@@ -256,6 +317,7 @@ divert_change(void *arg)
 
 	SPI_connect();
 	airflow_tables(&change->tables, get_namespace_name(namespace));
+	check_divertible(change);
 	owner_scope_enter(&scope, change->tables.dag_version);
 	find_next_version(change);
 	write_next_row(change);
@@ -288,7 +350,9 @@ protect_version(PG_FUNCTION_ARGS)
 		return PointerGetDatum(trigger->tg_newtuple);
 
 	error = guarded_call(find_pin, &change);
-	if (error == NULL && (!change.is_pinned || airflow_is_migrating()))
+	if (error == NULL && change.is_pinned)
+		error = guarded_call(let_migration_pass, &change);
+	if (error == NULL && !change.is_pinned)
 		return PointerGetDatum(trigger->tg_newtuple);
 	if (error == NULL)
 		error = guarded_call(divert_change, &change);

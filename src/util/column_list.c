@@ -26,6 +26,7 @@ column_list(Oid relation, const char *prefix, ColumnFilter left_out)
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
 
 		if (!attribute->attisdropped && !attribute->attgenerated &&
+			attribute->attidentity != ATTRIBUTE_IDENTITY_ALWAYS &&
 			!left_out(NameStr(attribute->attname)))
 			appendStringInfo(&list, ", %s%s", prefix,
 							 quote_identifier(NameStr(attribute->attname)));
