@@ -263,10 +263,32 @@ CREATE TYPE airflow_pin.finding AS (
 COMMENT ON TYPE airflow_pin.finding IS
 'What a health check found. severity: ok, info, unknown (it could not be looked at; message says why), warning or critical. fix_sql is SQL that would mend it, never run by the extension.';
 
+CREATE FUNCTION airflow_pin.table_sizes(
+        OUT relation text, OUT fab boolean, OUT total_bytes bigint, OUT heap_bytes bigint,
+        OUT index_bytes bigint, OUT toast_bytes bigint, OUT estimated_rows bigint,
+        OUT dead_rows bigint, OUT last_vacuum timestamptz, OUT rewrite_low interval,
+        OUT rewrite_high interval)
+    RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'table_sizes';
+COMMENT ON FUNCTION airflow_pin.table_sizes() IS
+'Size of each table of Airflow and FAB, leftovers of earlier migrations (_airflow_moved__*, _airflow_deleted__*, _xcom_archive) and partitions included, by name. Never waits for a lock on them: bytes are read from the file system, so that it answers while a migration holds ACCESS EXCLUSIVE. Bytes count all forks, toast_bytes its index too; estimated_rows is NULL for a table that was never analyzed, last_vacuum is the later one of by hand and automatic. Rewriting the table with its indexes takes rewrite_low to rewrite_high: at airflow_pin.rewrite_mb_per_second (default: 100 GB an hour) to half of that rate. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
+
+CREATE FUNCTION airflow_pin.locks(
+        OUT pid integer, OUT usename name, OUT application_name text, OUT relation text,
+        OUT mode text, OUT granted boolean, OUT wait_event_type text, OUT wait_event text,
+        OUT state text, OUT xact_age interval, OUT query_age interval, OUT blocked_by integer[],
+        OUT root_blocker integer, OUT depth integer, OUT query text, OUT cancel_sql text)
+    RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'locks';
+COMMENT ON FUNCTION airflow_pin.locks() IS
+'Who holds and who waits for locks on the tables of Airflow and FAB, a row a session, table and mode (locks on indexes and TOAST count as the table''s), each root with its waiters below. blocked_by is as in pg_blocking_pids(), 0 for a prepared transaction, whose own row has pid NULL and state "prepared transaction"; root_blocker is the end of the chain, NULL for a session that does not wait, and depth the length of the chain. A blocker that has no lock on these tables has one row with relation NULL. cancel_sql ends the root blocker, or the session itself where it does not wait: pg_cancel_backend, pg_terminate_backend for an idle one, ROLLBACK PREPARED. Takes no lock on the tables; queries of others are shown as in pg_stat_activity. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA airflow_pin FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.resolve(text, text)
+    TO pg_monitor;
+GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks()
     TO pg_monitor;
