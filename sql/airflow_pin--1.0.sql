@@ -283,6 +283,19 @@ CREATE FUNCTION airflow_pin.locks(
 COMMENT ON FUNCTION airflow_pin.locks() IS
 'Who holds and who waits for locks on the tables of Airflow and FAB, a row a session, table and mode (locks on indexes and TOAST count as the table''s), each root with its waiters below. blocked_by is as in pg_blocking_pids(), 0 for a prepared transaction, whose own row has pid NULL and state "prepared transaction"; root_blocker is the end of the chain, NULL for a session that does not wait, and depth the length of the chain. A blocker that has no lock on these tables has one row with relation NULL. cancel_sql ends the root blocker, or the session itself where it does not wait: pg_cancel_backend, pg_terminate_backend for an idle one, ROLLBACK PREPARED. Takes no lock on the tables; queries of others are shown as in pg_stat_activity. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
 
+CREATE FUNCTION airflow_pin.in_flight(
+        OUT kind text, OUT state text, OUT dag_id text, OUT count bigint,
+        OUT oldest timestamptz, OUT age interval)
+    RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'in_flight';
+COMMENT ON FUNCTION airflow_pin.in_flight() IS
+'What is not finished, a row a kind (dag_run, task_instance, backfill), state and DAG; oldest and age say since when the oldest has been in that state. Task instances count in the states scheduled, queued, running, restarting, up_for_retry, up_for_reschedule, deferred, awaiting_input and shutdown. Waits for no lock: a table that a migration holds gives one row with state unknown and NULL in all further columns, and a NOTICE that names who holds it. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
+
+CREATE PROCEDURE airflow_pin.drain(timeout interval DEFAULT '30 min', poll interval DEFAULT '30 s')
+    LANGUAGE c AS 'MODULE_PATHNAME', 'drain';
+COMMENT ON PROCEDURE airflow_pin.drain(interval, interval) IS
+'Waits until in_flight() has no rows, looking every poll, and says at each what is left and how long it has waited; at the timeout it warns and returns. A table that is locked counts as in flight. Holds no snapshot and no lock between polls, and can be cancelled at any time. Errors: 25001 inside a transaction block, 22004 NULL, 22023 timeout below 0 or poll below 10 ms, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -290,5 +303,7 @@ COMMENT ON FUNCTION airflow_pin.locks() IS
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA airflow_pin FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.resolve(text, text)
     TO pg_monitor;
-GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks()
+GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight()
     TO pg_monitor;
+REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;
