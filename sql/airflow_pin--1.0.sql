@@ -296,6 +296,18 @@ CREATE PROCEDURE airflow_pin.drain(timeout interval DEFAULT '30 min', poll inter
 COMMENT ON PROCEDURE airflow_pin.drain(interval, interval) IS
 'Waits until in_flight() has no rows, looking every poll, and says at each what is left and how long it has waited; at the timeout it warns and returns. A table that is locked counts as in flight. Holds no snapshot and no lock between polls, and can be cancelled at any time. Errors: 25001 inside a transaction block, 22004 NULL, 22023 timeout below 0 or poll below 10 ms, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
 
+CREATE FUNCTION airflow_pin.preflight(target text DEFAULT NULL)
+    RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'preflight';
+COMMENT ON FUNCTION airflow_pin.preflight(text) IS
+'Every check before "airflow db migrate" in one list, worst first; target is the Airflow version to migrate to, as 3.3.2. Checks: airflow_schema, in_flight, queued_long, lock_holders, idle_in_transaction, prepared_transactions, long_transactions, autovacuum, wraparound, table_sizes, leftovers, dead_rows, disk_space. Waits for no lock on Airflow''s tables; a check that cannot be made has severity unknown and says why. Error: 22023 target is not a version.';
+
+CREATE FUNCTION airflow_pin.is_ready(target text DEFAULT NULL)
+    RETURNS boolean LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'is_ready';
+COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
+'Has preflight() no critical finding? false, too, in a database without Airflow. Error as preflight().';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -303,7 +315,8 @@ COMMENT ON PROCEDURE airflow_pin.drain(interval, interval) IS
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA airflow_pin FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.resolve(text, text)
     TO pg_monitor;
-GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight()
+GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
+        airflow_pin.preflight(text), airflow_pin.is_ready(text)
     TO pg_monitor;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;

@@ -53,8 +53,8 @@ call_for_relation(PGFunction function, Oid relation, bool *isnull)
  * Path of the relation's first file as of now, or NULL. It knows mapped relations, tablespaces
  * and temporary tables.
  */
-static char *
-current_path(Oid relation)
+char *
+relation_file_path(Oid relation)
 {
 	bool isnull;
 	Datum path;
@@ -97,7 +97,7 @@ fork_bytes(const char *first_segment)
 int64
 relation_file_bytes(Oid relation)
 {
-	char *path = current_path(relation);
+	char *path = relation_file_path(relation);
 	int64 bytes = 0;
 
 	for (int retry = 0; path != NULL && retry < RELOCATION_RETRIES; retry++)
@@ -108,7 +108,7 @@ relation_file_bytes(Oid relation)
 		for (int fork = MAIN_FORKNUM; fork <= MAX_FORKNUM; fork++)
 			bytes +=
 				fork_bytes(fork == MAIN_FORKNUM ? path : psprintf("%s_%s", path, forkNames[fork]));
-		path = current_path(relation);
+		path = relation_file_path(relation);
 		if (path != NULL && strcmp(path, before) == 0)
 			break;
 	}
@@ -141,7 +141,7 @@ index_bytes(Oid relation)
 static int64
 estimate_rows(Oid relation, Form_pg_class form)
 {
-	char *path = current_path(relation);
+	char *path = relation_file_path(relation);
 	int64 pages = path != NULL ? fork_bytes(path) / BLCKSZ : 0;
 	int64 counted;
 
