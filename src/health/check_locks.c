@@ -26,13 +26,14 @@ static const char *const holders_sql =
 	"   OR state LIKE 'idle in transaction%' AND max(xact_age) > interval '1 min') IS TRUE,"
 	"  (state LIKE 'idle in transaction%' OR max(xact_age) > interval '5 min') IS TRUE,"
 	"  CASE WHEN pid IS NULL THEN max(query)"
-	"   ELSE format('pid %s (%s)', pid, coalesce(nullif(max(application_name), ''), max(usename)))"
+	"   ELSE format('pid %s (%s)', pid, coalesce(nullif(max(application_name), ''), max(usename), "
+	"'no user'))"
 	"   END, date_trunc('second', max(xact_age))::text, coalesce(state, 'state not visible'),"
 	"  string_agg(DISTINCT relation, ', '), string_agg(DISTINCT mode, ', '),"
-	"  coalesce(max(number), 0)::text, max(cancel_sql)"
+	"  coalesce(max(number), 0)::text, max(cancel_sql) || ';'"
 	" FROM l LEFT JOIN waiters USING (pid)"
-	" WHERE depth = 0 AND (query LIKE 'autovacuum:%') IS NOT TRUE GROUP BY pid, state, CASE WHEN "
-	"pid IS NULL THEN query END ORDER BY 1, 4";
+	" WHERE depth = 0 AND (query LIKE 'autovacuum:%') IS NOT TRUE"
+	" GROUP BY pid, state, CASE WHEN pid IS NULL THEN query END ORDER BY 1, 4";
 
 void
 check_locks(FindingList *findings)
@@ -56,7 +57,7 @@ check_locks(FindingList *findings)
 								   tables ? tables : "no table of Airflow", row_text(row, 9));
 		finding.hint = "A migration waits for as long as this transaction lives, and every other "
 					   "session behind it. Let it end, or end it.";
-		finding.fix_sql = psprintf("%s;", row_text(row, 10));
+		finding.fix_sql = row_text(row, 10);
 		findings_add(findings, &finding);
 	}
 	none.message = "no other session holds a lock on a table of Airflow";

@@ -39,7 +39,7 @@ typedef struct LockSession
 {
 	int pid;
 	List *blocked_by;			 /* pids; 0: a prepared transaction */
-	const char *cancel;			 /* statement that cancels or ends this session */
+	const char *cancel;			 /* statement that cancels or ends this session, or NULL */
 	const char *cancel_prepared; /* those that end the prepared transactions it waits for */
 	Visit visit;
 	int depth; /* how many sessions are between this one and its root; 0: does not wait */
@@ -61,7 +61,8 @@ PG_FUNCTION_INFO_V1(locks);
 /*
  * $1 and $2: the tables and their names. A lock on an index or a TOAST table counts as one on its
  * table. A prepared transaction's locks have no pid; its transactionid lock says which one it is.
- * "sessions" are those with such a lock, and whoever blocks one of them, directly or not.
+ * "sessions" are those with such a lock, and whoever blocks one of them, directly or not. On a
+ * standby it is the startup process that holds what the primary locked; it cannot be cancelled.
  */
 static const char *const locks_sql =
 	"WITH RECURSIVE tables AS (SELECT * FROM unnest($1, $2) AS t (oid, name)),"
@@ -69,14 +70,13 @@ static const char *const locks_sql =
 	"  UNION ALL SELECT c.reltoastrelid, t.name FROM tables t JOIN pg_class c USING (oid)"
 	"  WHERE c.reltoastrelid <> 0),"
 	" parts AS (SELECT oid, name FROM with_toast"
-	"  UNION ALL SELECT i.indexrelid, t.name FROM with_toast t JOIN pg_index i ON i.indrelid = "
-	"t.oid),"
+	"  UNION ALL SELECT i.indexrelid, t.name FROM with_toast t JOIN pg_index i ON "
+	"   i.indrelid = t.oid),"
 	" all_locks AS MATERIALIZED (SELECT * FROM pg_locks),"
 	" blocked AS MATERIALIZED (SELECT pid, pg_blocking_pids(pid) AS blocked_by"
 	"  FROM (SELECT DISTINCT pid FROM all_locks WHERE NOT granted) AS waiting),"
-	" on_tables AS (SELECT DISTINCT l.pid, CASE WHEN l.pid IS NULL THEN l.virtualtransaction END "
-	"AS vxid,"
-	"   p.name, l.mode, l.granted"
+	" on_tables AS (SELECT DISTINCT l.pid, p.name, l.mode, l.granted,"
+	"   CASE WHEN l.pid IS NULL THEN l.virtualtransaction END AS vxid"
 	"  FROM all_locks l JOIN parts p ON p.oid = l.relation"
 	"  WHERE l.locktype IN ('relation', 'tuple', 'page', 'extend')"
 	"  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())),"
@@ -96,7 +96,8 @@ static const char *const locks_sql =
 	" SELECT s.pid, a.usename, a.application_name, o.name, o.mode, o.granted,"
 	"  a.wait_event_type, a.wait_event, a.state, clock_timestamp() - a.xact_start,"
 	"  clock_timestamp() - a.query_start, coalesce(b.blocked_by, '{}'), a.query,"
-	"  format(CASE WHEN a.state LIKE 'idle%' THEN 'SELECT pg_terminate_backend(%s)'"
+	"  format(CASE WHEN a.backend_type = 'startup' THEN NULL"
+	"   WHEN a.state LIKE 'idle%' THEN 'SELECT pg_terminate_backend(%s)'"
 	"   ELSE 'SELECT pg_cancel_backend(%s)' END, s.pid), p.cancel"
 	" FROM sessions s LEFT JOIN on_tables o USING (pid) LEFT JOIN pg_stat_activity a USING (pid)"
 	" LEFT JOIN blocked b USING (pid) LEFT JOIN prepared_blockers p USING (pid)"
