@@ -5,27 +5,10 @@
 #include "checks.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 
 #include "airflow/catalog.h"
 #include "health/relations.h"
 #include "util/query.h"
-
-static void
-arg_relations(QueryArgs *args)
-{
-	List *relations = airflow_relations(airflow_schema());
-	Datum *oids = palloc((list_length(relations) + 1) * sizeof(Datum));
-	int count = 0;
-	ListCell *cell;
-
-	foreach (cell, relations)
-		oids[count++] = ObjectIdGetDatum(((const AirflowRelation *) lfirst(cell))->oid);
-	arg_datum(
-		args, OIDARRAYOID,
-		PointerGetDatum(construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
-}
 
 /*
  * An ordinary autovacuum gives way to a migration after deadlock_timeout; VACUUM by hand and an
@@ -59,7 +42,7 @@ check_autovacuum(FindingList *findings)
 	Finding none = {.check_name = "autovacuum"};
 	uint64 found;
 
-	arg_relations(&args);
+	arg_datum(&args, OIDARRAYOID, relation_oids(airflow_relations(airflow_schema())));
 	query_run(running_sql, &args, true, 0);
 	found = SPI_processed;
 	for (uint64 row = 0; row < SPI_processed; row++)

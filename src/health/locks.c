@@ -110,23 +110,14 @@ static const char *const locks_sql =
 static void
 query_locks(List *relations)
 {
-	int count = list_length(relations);
-	Datum *oids = palloc((count + 1) * sizeof(Datum));
-	Datum *names = palloc((count + 1) * sizeof(Datum));
+	Datum *names = palloc((list_length(relations) + 1) * sizeof(Datum));
 	QueryArgs args = {0};
+	int count = 0;
 	ListCell *cell;
 
-	count = 0;
 	foreach (cell, relations)
-	{
-		const AirflowRelation *relation = lfirst(cell);
-
-		oids[count] = ObjectIdGetDatum(relation->oid);
-		names[count++] = CStringGetTextDatum(relation->name);
-	}
-	arg_datum(
-		&args, OIDARRAYOID,
-		PointerGetDatum(construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
+		names[count++] = CStringGetTextDatum(((const AirflowRelation *) lfirst(cell))->name);
+	arg_datum(&args, OIDARRAYOID, relation_oids(relations));
 	arg_datum(&args, TEXTARRAYOID,
 			  PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT)));
 	query_run(locks_sql, &args, true, 0);

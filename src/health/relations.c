@@ -103,6 +103,19 @@ airflow_relations(const char *schema)
 	return relations;
 }
 
+/* An SQL array of their OIDs, in their order. */
+Datum
+relation_oids(List *relations)
+{
+	Datum *oids = palloc((list_length(relations) + 1) * sizeof(Datum));
+	int count = 0;
+	ListCell *cell;
+
+	foreach (cell, relations)
+		oids[count++] = ObjectIdGetDatum(((const AirflowRelation *) lfirst(cell))->oid);
+	return PointerGetDatum(construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
 /* OID of a table in the schema; InvalidOid when there is none, or it is a view or has rules. */
 Oid
 airflow_relation_oid(const char *schema, const char *name)

@@ -19,6 +19,7 @@ typedef struct AirflowRelation
 
 extern const char *health_schema(void);
 extern List *airflow_relations(const char *schema);
+extern Datum relation_oids(List *relations);
 extern Oid airflow_relation_oid(const char *schema, const char *name);
 
 #endif
