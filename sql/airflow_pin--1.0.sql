@@ -269,6 +269,51 @@ CREATE TYPE airflow_pin.finding AS (
 COMMENT ON TYPE airflow_pin.finding IS
 'What a health check found. severity: ok, info, unknown (it could not be looked at; message says why), warning or critical. fix_sql is SQL that would mend it, never run by the extension.';
 
+CREATE FUNCTION airflow_pin.table_sizes(
+        OUT relation text, OUT fab boolean, OUT total_bytes bigint, OUT heap_bytes bigint,
+        OUT index_bytes bigint, OUT toast_bytes bigint, OUT estimated_rows bigint,
+        OUT dead_rows bigint, OUT last_vacuum timestamptz, OUT rewrite_low interval,
+        OUT rewrite_high interval)
+    RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'table_sizes';
+COMMENT ON FUNCTION airflow_pin.table_sizes() IS
+'Size of each table of Airflow and FAB, leftovers of earlier migrations (_airflow_moved__*, _airflow_deleted__*, _xcom_archive) and partitions included, by name. Never waits for a lock on them: bytes are read from the file system, so that it answers while a migration holds ACCESS EXCLUSIVE. Bytes count all forks, toast_bytes its index too; estimated_rows is NULL for a table that was never analyzed, last_vacuum is the later one of by hand and automatic. Rewriting the table with its indexes takes rewrite_low to rewrite_high: at airflow_pin.rewrite_mb_per_second (default: 100 GB an hour) to half of that rate. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
+
+CREATE FUNCTION airflow_pin.locks(
+        OUT pid integer, OUT usename name, OUT application_name text, OUT relation text,
+        OUT mode text, OUT granted boolean, OUT wait_event_type text, OUT wait_event text,
+        OUT state text, OUT xact_age interval, OUT query_age interval, OUT blocked_by integer[],
+        OUT root_blocker integer, OUT depth integer, OUT query text, OUT cancel_sql text)
+    RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'locks';
+COMMENT ON FUNCTION airflow_pin.locks() IS
+'Who holds and who waits for locks on the tables of Airflow and FAB, a row a session, table and mode (locks on indexes and TOAST count as the table''s), each root with its waiters below. blocked_by is as in pg_blocking_pids(), 0 for a prepared transaction, whose own row has pid NULL and state "prepared transaction"; root_blocker is the end of the chain, NULL for a session that does not wait, and depth the length of the chain. A blocker that has no lock on these tables has one row with relation NULL. cancel_sql ends the root blocker, or the session itself where it does not wait: pg_cancel_backend, pg_terminate_backend for an idle one, ROLLBACK PREPARED. Takes no lock on the tables; queries of others are shown as in pg_stat_activity. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
+
+CREATE FUNCTION airflow_pin.in_flight(
+        OUT kind text, OUT state text, OUT dag_id text, OUT count bigint,
+        OUT oldest timestamptz, OUT age interval)
+    RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'in_flight';
+COMMENT ON FUNCTION airflow_pin.in_flight() IS
+'What is not finished, a row a kind (dag_run, task_instance, backfill), state and DAG; oldest and age say since when the oldest has been in that state. Task instances count in the states scheduled, queued, running, restarting, up_for_retry, up_for_reschedule, deferred, awaiting_input and shutdown. Waits for no lock: a table that a migration holds gives one row with state unknown and NULL in all further columns, and a NOTICE that names who holds it. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
+
+CREATE PROCEDURE airflow_pin.drain(timeout interval DEFAULT '30 min', poll interval DEFAULT '30 s')
+    LANGUAGE c AS 'MODULE_PATHNAME', 'drain';
+COMMENT ON PROCEDURE airflow_pin.drain(interval, interval) IS
+'Waits until in_flight() has no rows, looking every poll, and says at each what is left and how long it has waited; at the timeout it warns and returns. A table that is locked counts as in flight. Holds no snapshot and no lock between polls, and can be cancelled at any time. Errors: 25001 inside a transaction block, 22004 NULL, 22023 timeout below 0 or poll below 10 ms, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
+
+CREATE FUNCTION airflow_pin.preflight(target text DEFAULT NULL)
+    RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'preflight';
+COMMENT ON FUNCTION airflow_pin.preflight(text) IS
+'Every check before "airflow db migrate" in one list, worst first; target is the Airflow version to migrate to, as 3.3.2. Checks: airflow_schema, in_flight, queued_long, lock_holders, idle_in_transaction, prepared_transactions, long_transactions, autovacuum, wraparound, table_sizes, leftovers, dead_rows, disk_space. Waits for no lock on Airflow''s tables; a check that cannot be made has severity unknown and says why. Error: 22023 target is not a version.';
+
+CREATE FUNCTION airflow_pin.is_ready(target text DEFAULT NULL)
+    RETURNS boolean LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'is_ready';
+COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
+'Has preflight() no critical finding? false, too, in a database without Airflow. Error as preflight().';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -276,3 +321,8 @@ COMMENT ON TYPE airflow_pin.finding IS
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA airflow_pin FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.resolve(text, text)
     TO pg_monitor;
+GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
+        airflow_pin.preflight(text), airflow_pin.is_ready(text)
+    TO pg_monitor;
+REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;

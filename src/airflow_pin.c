@@ -15,6 +15,7 @@ bool airflow_pin_enabled = true;
 char *airflow_pin_airflow_schema = NULL;
 int airflow_pin_unpinned_dags = UNPINNED_ALLOW;
 bool airflow_pin_log_decisions = true;
+double airflow_pin_rewrite_mb_per_second = REWRITE_RULE_OF_THUMB;
 
 static const struct config_enum_entry unpinned_dags_options[] = {
 	{"allow", UNPINNED_ALLOW, false},
@@ -25,8 +26,8 @@ static const struct config_enum_entry unpinned_dags_options[] = {
 void _PG_init(void);
 
 /*
- * All settings are superuser's: each of them can take a pin out of force, or send the extension
- * to look-alike tables.
+ * Settings of pinning are superuser's: each of them can take a pin out of force, or send the
+ * extension to look-alike tables.
  */
 void
 _PG_init(void)
@@ -49,6 +50,13 @@ _PG_init(void)
 							 "Writes each changed, refused or observed run to the server log too.",
 							 "run_decision is always written; failures are always logged.",
 							 &airflow_pin_log_decisions, true, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomRealVariable("airflow_pin.rewrite_mb_per_second",
+							 "Rate in MB/s at which this server rewrites a table, at best.",
+							 "For time estimates, which end at half of this rate. The default is "
+							 "the rule of thumb that 100 GB take one to two hours.",
+							 &airflow_pin_rewrite_mb_per_second, REWRITE_RULE_OF_THUMB, 0.01, 1e6,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("airflow_pin");
 	pin_cache_init();

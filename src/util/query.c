@@ -183,6 +183,15 @@ row_bigint(uint64 row, int column)
 	return DatumGetInt64(row_datum(row, column, INT8OID, &isnull));
 }
 
+Oid
+row_oid(uint64 row, int column)
+{
+	bool isnull;
+
+	require_value(row, column);
+	return DatumGetObjectId(row_datum(row, column, OIDOID, &isnull));
+}
+
 bool
 row_bool(uint64 row, int column)
 {

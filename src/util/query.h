@@ -44,6 +44,7 @@ extern char *row_text(uint64 row, int column);
 extern char *row_required_text(uint64 row, int column);
 extern int32 row_int(uint64 row, int column);
 extern int64 row_bigint(uint64 row, int column);
+extern Oid row_oid(uint64 row, int column);
 extern bool row_bool(uint64 row, int column);
 extern pg_uuid_t row_uuid(uint64 row, int column);
 extern TimestampTz row_timestamp(uint64 row, int column);

@@ -1,0 +1,86 @@
+/*
+ * check_autovacuum.c
+ *		Check: does VACUUM work on Airflow's tables now, or is it about to have to?
+ */
+#include "checks.h"
+
+#include "catalog/pg_type.h"
+
+#include "airflow/catalog.h"
+#include "health/relations.h"
+#include "util/query.h"
+
+/*
+ * An ordinary autovacuum gives way to a migration after deadlock_timeout; VACUUM by hand and an
+ * autovacuum against wraparound do not.
+ */
+static const char *const running_sql =
+	"SELECT c.relname::text, format('pid %s', p.pid), a.query IS NULL"
+	"  OR a.backend_type <> 'autovacuum worker' OR a.query LIKE '%(to prevent wraparound)',"
+	" a.backend_type, p.phase, CASE WHEN p.heap_blks_total > 0"
+	"  THEN round(100.0 * p.heap_blks_scanned / p.heap_blks_total) || ' %' END,"
+	" format('SELECT pg_cancel_backend(%s);', p.pid)"
+	" FROM pg_stat_progress_vacuum p JOIN pg_class c ON c.oid = p.relid OR c.reltoastrelid = "
+	"p.relid"
+	" LEFT JOIN pg_stat_activity a ON a.pid = p.pid"
+	" WHERE p.datname = current_database() AND c.oid = ANY ($1) ORDER BY 1";
+
+/* Tables that autovacuum is going to vacuum against wraparound soon, whatever else goes on. */
+static const char *const near_sql =
+	"SELECT c.relname::text, v.age::text, round(0.8 * m.max)::text,"
+	" format('VACUUM (FREEZE) %I.%I;', n.nspname, c.relname)"
+	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+	" LEFT JOIN pg_class t ON t.oid = c.reltoastrelid,"
+	" LATERAL (SELECT greatest(age(c.relfrozenxid), age(t.relfrozenxid)) AS age) v,"
+	" LATERAL (SELECT current_setting('autovacuum_freeze_max_age')::int AS max) m"
+	" WHERE c.oid = ANY ($1) AND c.relkind = 'r' AND v.age > 0.8 * m.max ORDER BY v.age DESC";
+
+void
+check_autovacuum(FindingList *findings)
+{
+	QueryArgs args = {0};
+	Finding none = {.check_name = "autovacuum"};
+	uint64 found;
+
+	arg_datum(&args, OIDARRAYOID, relation_oids(airflow_relations(airflow_schema())));
+	query_run(running_sql, &args, true, 0);
+	found = SPI_processed;
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		bool stays = row_bool(row, 3);
+		const char *type = row_text(row, 4);
+		const char *phase = row_text(row, 5);
+		Finding finding = {.check_name = "autovacuum"};
+
+		finding.severity = stays ? SEVERITY_WARNING : SEVERITY_INFO;
+		finding.object = row_text(row, 1);
+		finding.value = row_text(row, 6);
+		finding.message =
+			psprintf("VACUUM of %s is going on: %s, %s, %s", finding.object, row_text(row, 2),
+					 type ? type : "not visible what", phase ? phase : "phase not visible");
+		finding.hint = stays ? "A migration waits until it is done: let it finish."
+							 : "It gives way to a migration.";
+		finding.fix_sql = stays ? NULL : row_text(row, 7);
+		findings_add(findings, &finding);
+	}
+	query_run(near_sql, &args, true, 0);
+	found += SPI_processed;
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		Finding finding = {.check_name = "wraparound", .severity = SEVERITY_WARNING};
+
+		finding.object = row_text(row, 1);
+		finding.value = row_text(row, 2);
+		finding.threshold = row_text(row, 3);
+		finding.message =
+			psprintf("the oldest row of %s is %s transactions old: an autovacuum that "
+					 "does not give way is about to begin",
+					 finding.object, finding.value);
+		finding.hint = "VACUUM it before the migration.";
+		finding.fix_sql = row_text(row, 4);
+		findings_add(findings, &finding);
+	}
+	none.message = "no VACUUM of a table of Airflow is going on or about to have to";
+	if (found == 0)
+		findings_add(findings, &none);
+}

@@ -1,0 +1,103 @@
+/*
+ * check_locks.c
+ *		Checks: who is in the way of a migration's locks?
+ */
+#include "checks.h"
+
+#include "utils/builtins.h"
+
+#include "airflow/catalog.h"
+#include "util/query.h"
+
+/*
+ * A row a session, or prepared transaction, that has locks on Airflow's tables and waits for
+ * nobody: with severity, what it is, and who waits for it. Any of them would keep an ALTER TABLE
+ * waiting, so what counts is whether it ends soon and by itself. The caller's own locks do not
+ * count.
+ */
+static const char *const holders_sql =
+	"WITH l AS (SELECT * FROM airflow_pin.locks() WHERE pid IS DISTINCT FROM pg_backend_pid()),"
+	" waiters AS (SELECT root_blocker AS pid, count(DISTINCT pid) AS number FROM l"
+	"  WHERE depth > 0 GROUP BY root_blocker)"
+	" SELECT CASE WHEN state = 'prepared transaction' THEN 'prepared_transactions'"
+	"   WHEN state LIKE 'idle in transaction%' THEN 'idle_in_transaction' ELSE 'lock_holders' END,"
+	"  (state = 'prepared transaction' OR bool_or(mode = 'AccessExclusiveLock')"
+	"   OR coalesce(max(number), 0) > 0"
+	"   OR state LIKE 'idle in transaction%' AND max(xact_age) > interval '1 min') IS TRUE,"
+	"  (state LIKE 'idle in transaction%' OR max(xact_age) > interval '5 min') IS TRUE,"
+	"  CASE WHEN pid IS NULL THEN max(query)"
+	"   ELSE format('pid %s (%s)', pid, coalesce(nullif(max(application_name), ''), max(usename), "
+	"'no user'))"
+	"   END, date_trunc('second', max(xact_age))::text, coalesce(state, 'state not visible'),"
+	"  string_agg(DISTINCT relation, ', '), string_agg(DISTINCT mode, ', '),"
+	"  coalesce(max(number), 0)::text, max(cancel_sql) || ';'"
+	" FROM l LEFT JOIN waiters USING (pid)"
+	" WHERE depth = 0 AND (query LIKE 'autovacuum:%') IS NOT TRUE"
+	" GROUP BY pid, state, CASE WHEN pid IS NULL THEN query END ORDER BY 1, 4";
+
+void
+check_locks(FindingList *findings)
+{
+	Finding none = {.check_name = "lock_holders", .value = "0", .threshold = "0"};
+
+	query_run(holders_sql, NULL, true, 0);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		Finding finding = {.check_name = row_text(row, 1)};
+		const char *tables = row_text(row, 7);
+		const char *modes = row_text(row, 8);
+
+		finding.severity = row_bool(row, 2)	  ? SEVERITY_CRITICAL
+						   : row_bool(row, 3) ? SEVERITY_WARNING
+											  : SEVERITY_INFO;
+		finding.object = row_text(row, 4);
+		finding.value = row_text(row, 5);
+		finding.message = psprintf("%s; holds %s on %s; sessions waiting for it: %s",
+								   row_text(row, 6), modes ? modes : "no lock",
+								   tables ? tables : "no table of Airflow", row_text(row, 9));
+		finding.hint = "A migration waits for as long as this transaction lives, and every other "
+					   "session behind it. Let it end, or end it.";
+		finding.fix_sql = row_text(row, 10);
+		findings_add(findings, &finding);
+	}
+	none.message = "no other session holds a lock on a table of Airflow";
+	if (SPI_processed == 0)
+		findings_add(findings, &none);
+}
+
+/* Transactions that hold back VACUUM, and for which CREATE INDEX CONCURRENTLY waits. */
+void
+check_long_transactions(FindingList *findings)
+{
+	Finding finding = {.check_name = "long_transactions", .threshold = "1 hour"};
+
+	query_run("SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')", NULL, true, 1);
+	if (!row_bool(0, 1))
+	{
+		finding.severity = SEVERITY_UNKNOWN;
+		finding.message = "transactions of other roles are not visible";
+		finding.hint = "GRANT pg_monitor to the role that checks.";
+		findings_add(findings, &finding);
+		return;
+	}
+	query_run("SELECT format('pid %s (%s)', pid, coalesce(nullif(application_name, ''), usename)),"
+			  " date_trunc('second', clock_timestamp() - xact_start)::text, state,"
+			  " format('SELECT pg_terminate_backend(%s);', pid) FROM pg_stat_activity"
+			  " WHERE datname = current_database() AND backend_type = 'client backend'"
+			  " AND xact_start < clock_timestamp() - interval '1 hour' AND backend_xmin IS NOT NULL"
+			  " AND pid <> pg_backend_pid() ORDER BY xact_start",
+			  NULL, true, 0);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		finding.severity = SEVERITY_WARNING;
+		finding.object = row_text(row, 1);
+		finding.value = row_text(row, 2);
+		finding.message = psprintf("a transaction (%s) holds back VACUUM", row_text(row, 3));
+		finding.hint = "Let it end before the migration, or end it.";
+		finding.fix_sql = row_text(row, 4);
+		findings_add(findings, &finding);
+	}
+	finding.message = "no transaction is older than an hour";
+	if (SPI_processed == 0)
+		findings_add(findings, &finding);
+}

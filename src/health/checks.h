@@ -1,0 +1,24 @@
+/*
+ * checks.h
+ *		The checks of preflight(): one function each, that adds what it finds to the list.
+ *
+ * They are called between SPI_connect() and SPI_finish(), with a search_path of pg_catalog only,
+ *and in a subtransaction: a check that raises an error counts as unknown. None waits for a lock.
+ */
+#ifndef HEALTH_CHECKS_H
+#define HEALTH_CHECKS_H
+
+#include "postgres.h"
+
+#include "health/finding.h"
+
+typedef void (*HealthCheck)(FindingList *findings);
+
+extern void check_in_flight(FindingList *findings);
+extern void check_table_sizes(FindingList *findings);
+extern void check_disk_space(FindingList *findings);
+extern void check_locks(FindingList *findings);
+extern void check_long_transactions(FindingList *findings);
+extern void check_autovacuum(FindingList *findings);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * in_flight.h
+ *		What Airflow has not finished: DAG runs, task instances and backfills.
+ */
+#ifndef HEALTH_IN_FLIGHT_H
+#define HEALTH_IN_FLIGHT_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/timestamp.h"
+
+/* Unfinished things of one kind, state and DAG; or that a table could not be read. */
+typedef struct InFlight
+{
+	const char *kind; /* dag_run, task_instance or backfill */
+	char *state;	  /* "unknown" when "blockers" is set */
+	char *dag_id;	  /* NULL when unknown, as the rest */
+	int64 count;
+	TimestampTz oldest; /* since when it is in that state; DT_NOBEGIN: not known */
+	char *blockers;		/* who holds the table so that it could not be read */
+} InFlight;
+
+extern List *in_flight_list(const char *schema);
+
+#endif

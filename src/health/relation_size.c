@@ -1,0 +1,264 @@
+/*
+ * relation_size.c
+ *		How large tables are, and how long a rewrite of them takes, without locks.
+ *
+ * pg_total_relation_size() opens the table and its indexes, and so waits while a migration holds
+ * ACCESS EXCLUSIVE on one of them. Here nothing is opened: the catalogs say which files there are,
+ * and the file system how large they are. While a rewrite goes on these are the old files.
+ */
+#include "relation_size.h"
+
+#include <sys/stat.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "common/relpath.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+
+#include "airflow_pin.h"
+#include "health/relations.h"
+#include "util/query.h"
+#include "util/result_rows.h"
+
+#define RELOCATION_RETRIES 3
+#define REWRITE_UNCERTAINTY 2 /* 100 GB take one to two hours */
+
+PG_FUNCTION_INFO_V1(table_sizes);
+
+/* Call an SQL function of one relation that may return NULL. */
+static Datum
+call_for_relation(PGFunction function, Oid relation, bool *isnull)
+{
+	LOCAL_FCINFO(fcinfo, 1);
+	Datum result;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = ObjectIdGetDatum(relation);
+	fcinfo->args[0].isnull = false;
+	result = function(fcinfo);
+	*isnull = fcinfo->isnull;
+	return result;
+}
+
+/*
+ * Path of the relation's first file as of now, or NULL. It knows mapped relations, tablespaces
+ * and temporary tables.
+ */
+char *
+relation_file_path(Oid relation)
+{
+	bool isnull;
+	Datum path;
+
+	AcceptInvalidationMessages();
+	path = call_for_relation(pg_relation_filepath, relation, &isnull);
+	return isnull ? NULL : text_to_cstring(DatumGetTextPP(path));
+}
+
+/* Bytes of all segments of one fork; 0 where there is no file. */
+static int64
+fork_bytes(const char *first_segment)
+{
+	int64 bytes = 0;
+
+	for (int segment = 0;; segment++)
+	{
+		char path[MAXPGPATH];
+		struct stat status;
+
+		CHECK_FOR_INTERRUPTS();
+		if (segment == 0)
+			snprintf(path, sizeof(path), "%s", first_segment);
+		else
+			snprintf(path, sizeof(path), "%s.%d", first_segment, segment);
+		if (stat(path, &status) == 0)
+			bytes += status.st_size;
+		else if (errno == ENOENT)
+			return bytes;
+		else
+			ereport(ERROR,
+					(errcode_for_file_access(), errmsg("could not stat file \"%s\": %m", path)));
+	}
+}
+
+/*
+ * Bytes of a table's or an index's own files. When they were exchanged while we looked, by a
+ * rewrite that was committed, the new ones count.
+ */
+int64
+relation_file_bytes(Oid relation)
+{
+	char *path = relation_file_path(relation);
+	int64 bytes = 0;
+
+	for (int retry = 0; path != NULL && retry < RELOCATION_RETRIES; retry++)
+	{
+		char *before = path;
+
+		bytes = 0;
+		for (int fork = MAIN_FORKNUM; fork <= MAX_FORKNUM; fork++)
+			bytes +=
+				fork_bytes(fork == MAIN_FORKNUM ? path : psprintf("%s_%s", path, forkNames[fork]));
+		path = relation_file_path(relation);
+		if (path != NULL && strcmp(path, before) == 0)
+			break;
+	}
+	return path != NULL ? bytes : 0;
+}
+
+static int64
+index_bytes(Oid relation)
+{
+	Relation pg_index = table_open(IndexRelationId, AccessShareLock);
+	int64 bytes = 0;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(pg_index, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		bytes += relation_file_bytes(((Form_pg_index) GETSTRUCT(tuple))->indexrelid);
+	systable_endscan(scan);
+	table_close(pg_index, AccessShareLock);
+	return bytes;
+}
+
+/*
+ * Rows as the planner estimates them: those that VACUUM or ANALYZE last counted, for as many pages
+ * as there are now; before the first of them, what the statistics counted.
+ */
+static int64
+estimate_rows(Oid relation, Form_pg_class form)
+{
+	char *path = relation_file_path(relation);
+	int64 pages = path != NULL ? fork_bytes(path) / BLCKSZ : 0;
+	int64 counted;
+
+	if (pages == 0)
+		return 0;
+	if (form->reltuples >= 0 && form->relpages > 0)
+		return (int64) (form->reltuples / form->relpages * pages + 0.5);
+	counted =
+		DatumGetInt64(DirectFunctionCall1(pg_stat_get_live_tuples, ObjectIdGetDatum(relation)));
+	return counted > 0 ? counted : -1;
+}
+
+RelationSize
+relation_size(Oid relation)
+{
+	RelationSize size = {0};
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid toast;
+
+	if (!HeapTupleIsValid(tuple))
+		return size;
+	toast = ((Form_pg_class) GETSTRUCT(tuple))->reltoastrelid;
+	size.heap = relation_file_bytes(relation);
+	size.indexes = index_bytes(relation);
+	if (OidIsValid(toast))
+		size.toast = relation_file_bytes(toast) + index_bytes(toast);
+	size.estimated_rows = estimate_rows(relation, (Form_pg_class) GETSTRUCT(tuple));
+	ReleaseSysCache(tuple);
+	return size;
+}
+
+int64
+relation_total_bytes(const RelationSize *size)
+{
+	return size->heap + size->indexes + size->toast;
+}
+
+/*
+ * Least time to write that many bytes anew, indexes included; it may take REWRITE_UNCERTAINTY
+ * times as long.
+ */
+double
+rewrite_seconds(int64 bytes)
+{
+	return bytes / (airflow_pin_rewrite_mb_per_second * 1024 * 1024);
+}
+
+/* To the millisecond. */
+Interval *
+interval_of_seconds(double seconds)
+{
+	Interval *interval = palloc0(sizeof(Interval));
+
+	interval->time = (int64) (seconds * 1000 + 0.5) * 1000;
+	return interval;
+}
+
+/* The later of the last VACUUM by hand and by autovacuum; false when there was none. */
+static bool
+last_vacuum(Oid relation, TimestampTz *last)
+{
+	bool by_hand_missing;
+	bool auto_missing;
+	Datum by_hand = call_for_relation(pg_stat_get_last_vacuum_time, relation, &by_hand_missing);
+	Datum automatic = call_for_relation(pg_stat_get_last_autovacuum_time, relation, &auto_missing);
+
+	*last = DT_NOBEGIN;
+	if (!by_hand_missing)
+		*last = DatumGetTimestampTz(by_hand);
+	if (!auto_missing)
+		*last = Max(*last, DatumGetTimestampTz(automatic));
+	return !TIMESTAMP_IS_NOBEGIN(*last);
+}
+
+static void
+emit_sizes(FunctionCallInfo fcinfo, const AirflowRelation *relation)
+{
+	RelationSize size = relation_size(relation->oid);
+	int64 total = relation_total_bytes(&size);
+	double rewrite = rewrite_seconds(total);
+	TimestampTz vacuumed;
+	bool was_vacuumed = last_vacuum(relation->oid, &vacuumed);
+	Datum values[11];
+	bool nulls[11] = {0};
+
+	values[0] = CStringGetTextDatum(relation->name);
+	values[1] = BoolGetDatum(relation->fab);
+	values[2] = Int64GetDatum(total);
+	values[3] = Int64GetDatum(size.heap);
+	values[4] = Int64GetDatum(size.indexes);
+	values[5] = Int64GetDatum(size.toast);
+	values[6] = Int64GetDatum(size.estimated_rows);
+	nulls[6] = size.estimated_rows < 0;
+	values[7] = DirectFunctionCall1(pg_stat_get_dead_tuples, ObjectIdGetDatum(relation->oid));
+	values[8] = TimestampTzGetDatum(vacuumed);
+	nulls[8] = !was_vacuumed;
+	values[9] = PointerGetDatum(interval_of_seconds(rewrite));
+	values[10] = PointerGetDatum(interval_of_seconds(rewrite * REWRITE_UNCERTAINTY));
+	result_row(fcinfo, values, nulls);
+}
+
+/*
+ * table_sizes()
+ */
+Datum
+table_sizes(PG_FUNCTION_ARGS)
+{
+	const char *schema;
+	ListCell *cell;
+
+	result_rows_begin(fcinfo);
+	schema = health_schema();
+	if (schema == NULL)
+		return (Datum) 0;
+	SPI_connect();
+	foreach (cell, airflow_relations(schema))
+		emit_sizes(fcinfo, lfirst(cell));
+	SPI_finish();
+	return (Datum) 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * relation_size.h
+ *		How large tables are, and how long a rewrite of them takes, without locks.
+ */
+#ifndef HEALTH_RELATION_SIZE_H
+#define HEALTH_RELATION_SIZE_H
+
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+/* Bytes of all forks; what is not a table, or vanished, has none. */
+typedef struct RelationSize
+{
+	int64 heap;
+	int64 indexes;
+	int64 toast;		  /* its index included */
+	int64 estimated_rows; /* -1: not known, the table was never analyzed */
+} RelationSize;
+
+extern char *relation_file_path(Oid relation);
+extern int64 relation_file_bytes(Oid relation);
+extern RelationSize relation_size(Oid relation);
+extern int64 relation_total_bytes(const RelationSize *size);
+extern double rewrite_seconds(int64 bytes);
+extern Interval *interval_of_seconds(double seconds);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * relations.h
+ *		Which tables are Airflow's and FAB's.
+ */
+#ifndef HEALTH_RELATIONS_H
+#define HEALTH_RELATIONS_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+typedef struct AirflowRelation
+{
+	Oid oid;
+	char *name;
+	bool fab;	   /* of the FAB auth manager, which migrates its tables by itself */
+	bool leftover; /* kept by an earlier migration or "airflow db clean", no longer used */
+} AirflowRelation;
+
+extern const char *health_schema(void);
+extern List *airflow_relations(const char *schema);
+extern Datum relation_oids(List *relations);
+extern Oid airflow_relation_oid(const char *schema, const char *name);
+
+#endif
