@@ -15,4 +15,8 @@
 #define lock_held_by_me(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 #endif

@@ -20,6 +20,13 @@
 
 PG_FUNCTION_INFO_V1(drain);
 
+/* Is the number between -limit and limit? */
+static bool
+is_within(int64 number, int64 limit)
+{
+	return number >= -limit && number <= limit;
+}
+
 static int64
 interval_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 least)
 {
@@ -29,8 +36,8 @@ interval_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s is NULL", name)));
 	interval = PG_GETARG_INTERVAL_P(argument);
-	if (interval->month < -1200 || interval->month > 1200 || Abs((int64) interval->day) > 36500 ||
-		Abs(interval->time / USECS_PER_DAY) > 36500)
+	if (!is_within(interval->month, 1200) || !is_within(interval->day, 36500) ||
+		!is_within(interval->time / USECS_PER_DAY, 36500))
 		microseconds = -1;
 	else
 		microseconds = interval->time +
