@@ -263,6 +263,13 @@ CREATE TYPE airflow_pin.finding AS (
 COMMENT ON TYPE airflow_pin.finding IS
 'What a health check found. severity: ok, info, unknown (it could not be looked at; message says why), warning or critical. fix_sql is SQL that would mend it, never run by the extension.';
 
+CREATE FUNCTION airflow_pin.fab_report(max_rows bigint DEFAULT 1000000,
+                                       max_time interval DEFAULT '1 s')
+    RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'fab_report';
+COMMENT ON FUNCTION airflow_pin.fab_report(bigint, interval) IS
+'Orphans (fab_orphans), duplicates (fab_duplicates) and NULLs (fab_nulls) in the FAB tables, worst first; critical: "airflow db migrate" stops at them. value is the number of rows, fix_sql would clean them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -270,3 +277,4 @@ COMMENT ON TYPE airflow_pin.finding IS
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA airflow_pin FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.resolve(text, text)
     TO pg_monitor;
+GRANT EXECUTE ON FUNCTION airflow_pin.fab_report(bigint, interval) TO pg_monitor;
