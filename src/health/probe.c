@@ -515,20 +515,20 @@ probe_report(Probe *probe, const Rule *rule, const ProbeResult *result)
 	char *in_full = psprintf("Read it in full: SELECT * FROM %s;", probe->function);
 
 	if (result->bad > 0)
-		findings_add(probe->list,
-					 &(Finding){.check_name = rule->check_name,
-								.severity = rule->severity,
-								.object = object,
-								.value = psprintf(INT64_FORMAT, result->bad),
-								.threshold = "0",
-								.message = psprintf(INT64_FORMAT " %s %s%s: %s", result->bad,
-													result->bad == 1 ? "row" : "rows", rule->what,
-													part, rule->consequence),
-								.hint = rule->hint ? rule->hint
-										: probe_sampled(result)
-											? in_full
-											: "Look at the rows before you run fix_sql.",
-								.fix_sql = probe_text(probe, rule->fix, rule->bad)});
+		findings_add(
+			probe->list,
+			&(Finding){.check_name = rule->check_name,
+					   .severity = rule->severity,
+					   .object = object,
+					   .value = psprintf(INT64_FORMAT, result->bad),
+					   .threshold = "0",
+					   .message = psprintf(INT64_FORMAT " %s %s%s: %s", result->bad,
+										   result->bad == 1 ? "row" : "rows", rule->what, part,
+										   rule->consequence),
+					   .hint = rule->hint			   ? rule->hint
+							   : probe_sampled(result) ? in_full
+													   : "Look at the rows before you run fix_sql.",
+					   .fix_sql = rule->fix ? probe_text(probe, rule->fix, rule->bad) : NULL});
 	else if (probe_sampled(result))
 		findings_add(probe->list,
 					 &(Finding){.check_name = rule->check_name,

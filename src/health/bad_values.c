@@ -1,0 +1,242 @@
+/*
+ * bad_values.c
+ *		Values that a migration cannot turn into JSON, or changes on the way.
+ *
+ * SQL has no way of its own, before PostgreSQL 16, to ask whether a value can be cast, so each is
+ * read and looked at here. Values of more than 1 MB are left alone unless there are no limits.
+ */
+#include "bad_values.h"
+
+#include "executor/spi.h"
+
+#include "airflow/pickle_scan.h"
+#include "airflow/xcom_value.h"
+#include "util/json_text.h"
+#include "util/query.h"
+
+#define MAX_KINDS 4
+#define MAX_VALUE_BYTES 1048576
+#define VALUES_BETWEEN_CLOCK 64
+
+/* A column, what to look for in it, and a rule for each kind of value that is not in order. */
+typedef struct ValueCheck
+{
+	int (*classify)(const char *data, int length); /* 0: in order; else the kind, from 1 */
+	const char *expression;
+	int count;
+	const Rule *kinds;
+} ValueCheck;
+
+typedef struct ValueCounts
+{
+	const ValueCheck *check;
+	int64 kinds[MAX_KINDS];
+	int64 too_large;
+} ValueCounts;
+
+/* As the migration makes it, but for what cannot be cast: that goes to a table of its own. */
+#define MOVE_NOT_JSON                                                                              \
+	"CREATE TABLE IF NOT EXISTS {s}._xcom_not_json (LIKE {s}.xcom); "                              \
+	"DO $fix$ DECLARE r record; BEGIN "                                                            \
+	"FOR r IN SELECT ctid, value FROM {s}.xcom WHERE value IS NOT NULL LOOP BEGIN "                \
+	"CONTINUE WHEN get_byte(r.value, 0) = 128; "                                                   \
+	"PERFORM regexp_replace(replace(replace(replace(convert_from(r.value, 'UTF8'), '\\\\', "       \
+	"chr(1)), '\\u0000', ''), chr(1), '\\\\'), "                                                   \
+	"'([:,\\[]\\s*|^)(NaN|-?Infinity)(?=\\s*[,}\\]]|$)', '\\1null', 'g')::jsonb; "                 \
+	"EXCEPTION WHEN data_exception THEN "                                                          \
+	"INSERT INTO {s}._xcom_not_json SELECT * FROM {s}.xcom WHERE ctid = r.ctid; "                  \
+	"DELETE FROM {s}.xcom WHERE ctid = r.ctid; END; END LOOP; END $fix$;"
+
+#define STRIP_NUL                                                                                  \
+	"UPDATE {s}.xcom r SET value = convert_to(replace(replace(replace("                            \
+	"convert_from(r.value, 'UTF8'), '\\\\', chr(1)), '\\u0000', ''), chr(1), '\\\\'), 'UTF8') "    \
+	"WHERE octet_length(r.value) > 0 AND get_byte(r.value, 0) <> 128 "                             \
+	"AND position('\\x5c7530303030'::bytea IN r.value) > 0;"
+
+#define NULL_FOR_NAN                                                                               \
+	"UPDATE {s}.xcom r SET value = convert_to(regexp_replace(convert_from(r.value, 'UTF8'), "      \
+	"'([:,\\[]\\s*|^)(NaN|-?Infinity)(?=\\s*[,}\\]]|$)', '\\1null', 'g'), 'UTF8') "                \
+	"WHERE octet_length(r.value) > 0 AND get_byte(r.value, 0) <> 128 "                             \
+	"AND convert_from(r.value, 'UTF8') ~ '([:,\\[]\\s*|^)(NaN|-?Infinity)(\\s*[,}\\]]|$)';"
+
+#define XCOM(kind, severity_, what_, consequence_, hint_, fix_)                                    \
+	[kind - 1] = {.check_name = "xcom_values",                                                     \
+				  .severity = severity_,                                                           \
+				  .table = "xcom",                                                                 \
+				  .columns = "value",                                                              \
+				  .only_if = "xcom.value:bytea",                                                   \
+				  .bad = "r.value IS NOT NULL",                                                    \
+				  .what = what_,                                                                   \
+				  .consequence = consequence_,                                                     \
+				  .hint = hint_,                                                                   \
+				  .fix = fix_}
+
+static const Rule xcom_kinds[] = {
+	XCOM(XCOM_NOT_JSON, SEVERITY_CRITICAL, "with a value that is no JSON",
+		 "\"airflow db migrate\" stops at them (step 0049)",
+		 "fix_sql moves them to the table _xcom_not_json.", MOVE_NOT_JSON),
+	XCOM(XCOM_NUL, SEVERITY_WARNING, "with \\u0000 in the value",
+		 "step 0049 of \"airflow db migrate\" takes it out, and stops before Airflow 3.3",
+		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2.", STRIP_NUL),
+	XCOM(XCOM_NAN, SEVERITY_WARNING, "with NaN or Infinity in the value",
+		 "step 0049 of \"airflow db migrate\" makes it null (3.1 and 3.2: a string), and stops in "
+		 "Airflow 3.0",
+		 "Critical for a migration to Airflow 3.0.", NULL_FOR_NAN),
+	XCOM(XCOM_PICKLED, SEVERITY_INFO, "with a pickled value",
+		 "step 0049 of \"airflow db migrate\" moves them to the table _xcom_archive",
+		 "Tasks do not see them any more afterwards.", NULL),
+};
+
+/* What is done with a conf that would stop the migration: it is lost, as those that cannot be read.
+ */
+#define CONF(kind, severity_, what_, consequence_, hint_)                                          \
+	[kind - 1] = {.check_name = "dag_run_conf",                                                    \
+				  .severity = severity_,                                                           \
+				  .table = "dag_run",                                                              \
+				  .columns = "conf",                                                               \
+				  .only_if = "dag_run.conf:bytea",                                                 \
+				  .bad = "r.conf IS NOT NULL AND r.conf <> '\\x80057d942e'",                       \
+				  .what = what_,                                                                   \
+				  .consequence = consequence_,                                                     \
+				  .hint = hint_}
+
+static const Rule conf_kinds[] = {
+	CONF(CONF_SURROGATE, SEVERITY_CRITICAL, "with half a surrogate pair in a string of conf",
+		 "\"airflow db migrate\" stops at them (step 0055)",
+		 "Write another conf for these runs with Airflow 2, or set it to NULL."),
+	CONF(CONF_NUL, SEVERITY_WARNING, "with U+0000 in a string of conf",
+		 "step 0055 of \"airflow db migrate\" takes it out, and stops before Airflow 3.3",
+		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2."),
+	CONF(CONF_NAN, SEVERITY_WARNING, "with NaN or Infinity in conf",
+		 "step 0055 of \"airflow db migrate\" makes it a string, and stops before Airflow 3.3",
+		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2."),
+	CONF(CONF_LOST, SEVERITY_WARNING, "with a conf that is not plain data",
+		 "step 0055 of \"airflow db migrate\" makes it NULL",
+		 "Look at these runs' conf with Airflow 2 if it is still needed."),
+};
+
+#define JSON_COLUMN(table_, column, step)                                                          \
+	{                                                                                              \
+		.check_name = "json_values", .severity = SEVERITY_CRITICAL, .table = table_,               \
+		.columns = column, .only_if = table_ "." column ":json",                                   \
+		.bad = "r." column " IS NOT NULL",                                                         \
+		.what = "with \\u0000 or half a surrogate pair, which jsonb does not take",                \
+		.consequence = "\"airflow db migrate\" stops at them (step " step ")",                     \
+		.hint = "Take it out of the DAG file and let Airflow parse it again."                      \
+	}
+
+static const Rule serialized_dag_kinds[] = {JSON_COLUMN("serialized_dag", "data", "0089")};
+static const Rule deadline_kinds[] = {JSON_COLUMN("deadline", "callback", "0094")};
+
+static int
+json_for_jsonb(const char *data, int length)
+{
+	return json_text_check(data, length) == JSON_TEXT_VALID ? 0 : 1;
+}
+
+static const ValueCheck checks[] = {
+	{json_for_jsonb, "r.callback::text", lengthof(deadline_kinds), deadline_kinds},
+	{json_for_jsonb, "r.data::text", lengthof(serialized_dag_kinds), serialized_dag_kinds},
+	{pickled_conf, "r.conf", lengthof(conf_kinds), conf_kinds},
+	{xcom_value, "r.value", lengthof(xcom_kinds), xcom_kinds},
+};
+
+/* The number of rules that check_bad_values() tries. */
+int
+bad_values_count(void)
+{
+	return lengthof(checks);
+}
+
+/* Classify the values of one range, as far as the time goes. */
+static void
+count_values(ValueCounts *counts, const BlockWalk *walk)
+{
+	SPITupleTable *rows = SPI_tuptable;
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool isnull;
+		Datum datum = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull);
+		struct varlena *value;
+		int kind;
+
+		if (i % VALUES_BETWEEN_CLOCK == 0 && i > 0 && probe_out_of_time(walk))
+			break;
+		if (isnull)
+		{
+			counts->too_large++;
+			continue;
+		}
+		value = PG_DETOAST_DATUM_PACKED(datum);
+		kind = counts->check->classify(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+		if (kind > 0)
+			counts->kinds[kind - 1]++;
+		if (value != (struct varlena *) DatumGetPointer(datum))
+			pfree(value);
+	}
+	SPI_freetuptable(rows);
+}
+
+/* RuleFunction: count the column's values by kind. */
+static void
+read_values(ProbeTable *table)
+{
+	ValueCounts *counts = table->arg;
+	const char *expression = counts->check->expression;
+	BlockWalk walk;
+
+	if (table->probe->max_rows > 0 || table->probe->deadline != DT_NOEND)
+		expression = psprintf("CASE WHEN octet_length(%s) <= %d THEN %s END", expression,
+							  MAX_VALUE_BYTES, expression);
+	block_walk_begin(&walk, table);
+	while (block_walk_next(&walk))
+	{
+		query_run(psprintf("SELECT %s FROM ONLY %s r WHERE %s%s", expression, table->sql_name,
+						   walk.range, table->rule->bad),
+				  NULL, true, 0);
+		count_values(counts, &walk);
+	}
+	block_walk_end(&walk);
+}
+
+static void
+report_too_large(Probe *probe, const Rule *rule, int64 count)
+{
+	if (count > 0)
+		findings_add(
+			probe->list,
+			&(Finding){.check_name = rule->check_name,
+					   .severity = SEVERITY_INFO,
+					   .object = psprintf("%s (%s)", rule->table, rule->columns),
+					   .value = psprintf(INT64_FORMAT, count),
+					   .message = "values of more than 1 MB were not read",
+					   .hint = psprintf("Read it in full: SELECT * FROM %s;", probe->function)});
+}
+
+/* Look at all columns; returns how many there were. */
+int
+check_bad_values(Probe *probe)
+{
+	int applied = 0;
+
+	for (int i = 0; i < (int) lengthof(checks); i++)
+	{
+		ValueCounts counts = {.check = &checks[i]};
+		ProbeResult result;
+		bool reported = false;
+
+		if (!probe_table(probe, &checks[i].kinds[0], read_values, &counts, &result))
+			continue;
+		applied++;
+		for (int k = 0; k < checks[i].count; k++)
+		{
+			result.bad = counts.kinds[k];
+			if (result.bad > 0 || (k == checks[i].count - 1 && !reported))
+				probe_report(probe, &checks[i].kinds[k], &result);
+			reported = reported || result.bad > 0;
+		}
+		report_too_large(probe, &checks[i].kinds[0], counts.too_large);
+	}
+	return applied;
+}
