@@ -8,9 +8,9 @@
 typedef enum PickledConf
 {
 	CONF_PLAIN,		/* becomes JSON */
-	CONF_SURROGATE, /* half a surrogate pair in a string: the migration stops */
-	CONF_NUL,		/* U+0000 in a string: 3.3 takes it out, earlier releases stop */
-	CONF_NAN,		/* 3.3 makes it a string, earlier releases stop */
+	CONF_SURROGATE, /* half a surrogate pair in a string: the migration fails */
+	CONF_NUL,		/* U+0000 in a string: 3.3 takes it out, earlier releases fail */
+	CONF_NAN,		/* 3.3 makes it a string, earlier releases fail */
 	CONF_LOST		/* not to be had as JSON: the run's conf becomes NULL */
 } PickledConf;
 

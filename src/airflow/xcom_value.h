@@ -8,9 +8,9 @@
 typedef enum XComValue
 {
 	XCOM_JSON,	   /* taken as it is */
-	XCOM_NOT_JSON, /* the migration stops */
-	XCOM_NUL,	   /* 3.3 takes \u0000 out, earlier releases stop */
-	XCOM_NAN,	   /* 3.3 makes it null, 3.1 and 3.2 a string, 3.0 stops */
+	XCOM_NOT_JSON, /* the migration fails */
+	XCOM_NUL,	   /* 3.3 takes \u0000 out, earlier releases fail */
+	XCOM_NAN,	   /* 3.3 makes it null, 3.1 and 3.2 a string, 3.0 fails */
 	XCOM_PICKLED   /* moved to _xcom_archive */
 } XComValue;
 

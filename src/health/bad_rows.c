@@ -18,7 +18,7 @@
 #define DEFAULT_MAX_ROWS 1000000
 #define DEFAULT_MAX_MS 1500
 
-#define STOPS(step) "\"airflow db migrate\" stops at them (step " step ")"
+#define FAILS(step) "\"airflow db migrate\" fails (step " step ")"
 
 #define DELETE_BAD(table) "DELETE FROM {s}." table " r WHERE {bad};"
 
@@ -28,7 +28,7 @@
 		.only_if = only_if_, .parent = parent_, .parent_key = key,                                 \
 		.bad = "r." column " IS NOT NULL AND NOT EXISTS (SELECT FROM {s}." parent_                 \
 			   " p WHERE p." key " = r." column ")",                                               \
-		.what = "without their row in " parent_, .consequence = consequence_, .fix = fix_          \
+		.what = "referring to no row in " parent_, .consequence = consequence_, .fix = fix_        \
 	}
 
 /* Step 0042 makes the foreign keys to task_instance anew. */
@@ -41,20 +41,20 @@
 		.bad = "NOT EXISTS (SELECT FROM {s}.task_instance p WHERE p.dag_id = r.dag_id"             \
 			   " AND p.task_id = r.task_id AND p.run_id = r.run_id"                                \
 			   " AND p.map_index = r.map_index)",                                                  \
-		.what = "without their task instance", .consequence = STOPS("0042"),                       \
+		.what = "referring to no task instance", .consequence = FAILS("0042"),                     \
 		.fix = DELETE_BAD(table_)                                                                  \
 	}
 
 /* Step 0041 makes those of the dataset tables anew, under their new names. */
 #define DATASET_ORPHAN(table, column, parent, key)                                                 \
-	ORPHAN(SEVERITY_CRITICAL, table, column, parent, key, NULL, STOPS("0041"), DELETE_BAD(table))
+	ORPHAN(SEVERITY_CRITICAL, table, column, parent, key, NULL, FAILS("0041"), DELETE_BAD(table))
 
 /* Step 0096 takes the team's id, as a text, for its name. */
 #define TEAM(table_, fix_)                                                                         \
 	{                                                                                              \
 		.check_name = "teams", .severity = SEVERITY_CRITICAL, .table = table_,                     \
-		.columns = "team_id", .bad = "r.team_id IS NOT NULL", .what = "that belong to a team",     \
-		.consequence = STOPS("0096"),                                                              \
+		.columns = "team_id", .bad = "r.team_id IS NOT NULL", .what = "belonging to a team",       \
+		.consequence = FAILS("0096"),                                                              \
 		.hint = "Write down who belongs to which team first: it has to be said again afterwards.", \
 		.fix = fix_                                                                                \
 	}
@@ -80,15 +80,15 @@ static const Rule rules[] = {
 	NO_TEAM("slot_pool"),
 	TEAM("dag_bundle_team", DELETE_BAD("dag_bundle_team")),
 	TOO_LONG(SEVERITY_CRITICAL, "dataset", "uri", "char_length(r.uri) > 1500",
-			 "with more than 1500 characters", STOPS("0036")),
+			 "with more than 1500 characters", FAILS("0036")),
 	TOO_LONG(SEVERITY_WARNING, "dataset", "uri",
 			 "octet_length(r.uri) > 1340 AND char_length(r.uri) <= 1500",
 			 "with more than 1340 bytes",
 			 "they may not fit in the unique index over name and uri (step 0036)"),
 	TOO_LONG(SEVERITY_CRITICAL, "dataset_alias", "name", "char_length(r.name) > 1500",
-			 "with more than 1500 characters", STOPS("0039")),
+			 "with more than 1500 characters", FAILS("0039")),
 	ORPHAN(SEVERITY_CRITICAL, "dag", "bundle_name", "dag_bundle", "name",
-		   "!dag.last_parse_duration", STOPS("0082"),
+		   "!dag.last_parse_duration", FAILS("0082"),
 		   "INSERT INTO {s}.dag_bundle (name, active) SELECT DISTINCT r.bundle_name, false"
 		   " FROM {s}.dag r WHERE {bad};"),
 	DATASET_ORPHAN("dataset_alias_dataset", "alias_id", "dataset_alias", "id"),
@@ -106,10 +106,9 @@ static const Rule rules[] = {
 	DATASET_ORPHAN("dagrun_dataset_event", "dag_run_id", "dag_run", "id"),
 	DATASET_ORPHAN("dagrun_dataset_event", "event_id", "dataset_event", "id"),
 	ORPHAN(SEVERITY_WARNING, "dag_run_note", "dag_run_id", "dag_run", "id", NULL,
-		   "no migration stops at them, but Airflow does not expect them",
-		   DELETE_BAD("dag_run_note")),
+		   "no migration fails, but Airflow does not expect it", DELETE_BAD("dag_run_note")),
 	ORPHAN(SEVERITY_CRITICAL, "task_instance", "dag_version_id", "dag_version", "id",
-		   "!dag_run.triggering_user_name", STOPS("0072"),
+		   "!dag_run.triggering_user_name", FAILS("0072"),
 		   "UPDATE {s}.task_instance r SET dag_version_id = NULL WHERE {bad};"),
 	TASK_INSTANCE_ORPHAN("task_instance_note"),
 	TASK_INSTANCE_ORPHAN("task_map"),
@@ -128,8 +127,8 @@ static const Rule rules[] = {
 	 .bad = "CASE WHEN octet_length(r.value) > 0 THEN get_byte(r.value, 0) = 128 END"
 			" AND EXISTS (SELECT FROM {s}._xcom_archive p WHERE p.dag_run_id = r.dag_run_id"
 			" AND p.task_id = r.task_id AND p.map_index = r.map_index AND p.key = r.key)",
-	 .what = "that _xcom_archive of an earlier migration has already",
-	 .consequence = STOPS("0049"),
+	 .what = "pickled, and in _xcom_archive of an earlier migration already",
+	 .consequence = FAILS("0049"),
 	 .fix = KEEP_EARLIER_ARCHIVE},
 };
 
@@ -144,7 +143,8 @@ check_bad_rows_within(FindingList *list, const ProbeBudget *budget)
 		return;
 	before = list_length(list->findings);
 	probe.function = "airflow_pin.bad_rows(max_rows => NULL, max_time => NULL)";
-	probe.rules_left = lengthof(rules) + bad_values_count();
+	probe_expect(&probe, rules, lengthof(rules));
+	expect_bad_values(&probe);
 	for (int i = 0; i < (int) lengthof(rules); i++)
 	{
 		ProbeResult result;

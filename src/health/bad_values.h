@@ -7,7 +7,7 @@
 
 #include "health/probe.h"
 
-extern int bad_values_count(void);
+extern void expect_bad_values(Probe *probe);
 extern int check_bad_values(Probe *probe);
 
 #endif

@@ -22,8 +22,8 @@
 /* The revision before it, which a database of FAB 2.0 to 3.4 is at. */
 #define REVISION_BEFORE "6709f7a774b9"
 
-#define STOPS "\"airflow db migrate\" stops at them (FAB revision 02ca36b0235b)"
-#define UNEXPECTED "no migration stops at them, but FAB does not expect them"
+#define FAILS "\"airflow db migrate\" fails (FAB revision 02ca36b0235b)"
+#define UNEXPECTED "no migration fails, but FAB does not expect it"
 
 #define DELETE_BAD(table) "DELETE FROM {s}." table " r WHERE {bad};"
 
@@ -33,7 +33,7 @@
 		.parent = parent_, .parent_key = "id",                                                     \
 		.bad = "r." column " IS NOT NULL AND NOT EXISTS (SELECT FROM {s}." parent_                 \
 			   " p WHERE p.id = r." column ")",                                                    \
-		.what = "without their row in " parent_, .consequence = consequence_, .fix = fix_          \
+		.what = "referring to no row in " parent_, .consequence = consequence_, .fix = fix_        \
 	}
 
 #define LINK_ORPHAN(severity, table, column, parent, consequence)                                  \
@@ -48,14 +48,13 @@
 #define NULLS(severity_, table_, columns_, bad_, consequence_, fix_)                               \
 	{                                                                                              \
 		.check_name = "fab_nulls", .severity = severity_, .table = table_, .columns = columns_,    \
-		.bad = bad_, .what = "with a NULL, which may be there many times over",                    \
-		.consequence = consequence_, .fix = fix_                                                   \
+		.bad = bad_, .what = "with a NULL", .consequence = consequence_, .fix = fix_               \
 	}
 
 /* The smaller tables first: what they leave of the time is for the larger ones. */
 static const Rule null_rules[] = {
 	NULLS(SEVERITY_CRITICAL, "ab_permission_view", "permission_id, view_menu_id",
-		  "r.permission_id IS NULL OR r.view_menu_id IS NULL", STOPS, DELETE_PERMISSION_VIEW),
+		  "r.permission_id IS NULL OR r.view_menu_id IS NULL", FAILS, DELETE_PERMISSION_VIEW),
 	NULLS(SEVERITY_WARNING, "ab_user_group", "user_id, group_id",
 		  "r.user_id IS NULL OR r.group_id IS NULL", UNEXPECTED, DELETE_BAD("ab_user_group")),
 	NULLS(SEVERITY_WARNING, "ab_group_role", "group_id, role_id",
@@ -81,10 +80,10 @@ static const Rule orphan_rules[] = {
 	ORPHAN(SEVERITY_WARNING, "ab_user", "changed_by_fk", "ab_user", UNEXPECTED,
 		   "UPDATE {s}.ab_user r SET changed_by_fk = NULL WHERE {bad};"),
 	LINK_ORPHAN(SEVERITY_CRITICAL, "ab_permission_view_role", "permission_view_id",
-				"ab_permission_view", STOPS),
-	LINK_ORPHAN(SEVERITY_CRITICAL, "ab_permission_view_role", "role_id", "ab_role", STOPS),
-	LINK_ORPHAN(SEVERITY_CRITICAL, "ab_user_role", "role_id", "ab_role", STOPS),
-	LINK_ORPHAN(SEVERITY_CRITICAL, "ab_user_role", "user_id", "ab_user", STOPS),
+				"ab_permission_view", FAILS),
+	LINK_ORPHAN(SEVERITY_CRITICAL, "ab_permission_view_role", "role_id", "ab_role", FAILS),
+	LINK_ORPHAN(SEVERITY_CRITICAL, "ab_user_role", "role_id", "ab_role", FAILS),
+	LINK_ORPHAN(SEVERITY_CRITICAL, "ab_user_role", "user_id", "ab_user", FAILS),
 };
 
 /* The rows of a table that repeat an earlier one's keys. */
@@ -92,15 +91,15 @@ static const Rule orphan_rules[] = {
 	"(SELECT d.id FROM (SELECT id, row_number() OVER (PARTITION BY " keys " ORDER BY " order       \
 	") AS n FROM {s}." table ") d WHERE d.n > 1)"
 
-#define DUPLICATE(severity_, table_, columns_, keys_, consequence_, hint_, fix_)                   \
+#define DUPLICATE(severity_, table_, columns_, keys_, what_, consequence_, hint_, fix_)            \
 	{                                                                                              \
 		.check_name = "fab_duplicates", .severity = severity_, .table = table_,                    \
-		.columns = columns_, .keys = keys_, .what = "repeating " keys_,                            \
+		.columns = columns_, .keys = keys_, .what = "repeating " what_,                            \
 		.consequence = consequence_, .hint = hint_, .fix = fix_                                    \
 	}
 
 #define LINK_DUPLICATE(table, keys)                                                                \
-	DUPLICATE(SEVERITY_WARNING, table, keys, keys, UNEXPECTED, NULL,                               \
+	DUPLICATE(SEVERITY_WARNING, table, keys, keys, keys, UNEXPECTED, NULL,                         \
 			  "DELETE FROM {s}." table " r WHERE r.id IN " REPEATS(table, keys, "id") ";")
 
 /* Rows that others refer to are given another name: nothing is lost, and it can be merged later. */
@@ -110,12 +109,12 @@ static const Rule orphan_rules[] = {
 	"UPDATE {s}." table " r SET " column " = left(r." column ", " keep                             \
 	") || ' (duplicate ' || r.id || ')' WHERE r.id IN " REPEATS(table, keys, "id") ";"
 #define NAME_DUPLICATE(table, column, keep)                                                        \
-	DUPLICATE(SEVERITY_WARNING, table, column, column, UNEXPECTED, RENAME_HINT,                    \
+	DUPLICATE(SEVERITY_WARNING, table, column, column, column, UNEXPECTED, RENAME_HINT,            \
 			  RENAME(table, column, column, keep))
 
 /* People who have not been let in yet can register again. */
-#define REGISTER_DUPLICATE(column, keys)                                                           \
-	DUPLICATE(SEVERITY_CRITICAL, "ab_register_user", column, keys, STOPS,                          \
+#define REGISTER_DUPLICATE(column, keys, what)                                                     \
+	DUPLICATE(SEVERITY_CRITICAL, "ab_register_user", column, keys, what, FAILS,                    \
 			  "fix_sql keeps the latest registration of each.",                                    \
 			  "DELETE FROM {s}.ab_register_user r WHERE r.id IN " REPEATS(                         \
 				  "ab_register_user", keys, "registration_date DESC NULLS LAST, id DESC") ";")
@@ -134,19 +133,23 @@ static const Rule orphan_rules[] = {
 	" WHERE k.id = r.permission_view_id AND k.id <> k.keep; " PERMISSION_VIEW_KEEPERS              \
 	"DELETE FROM {s}.ab_permission_view r USING k WHERE k.id = r.id AND k.id <> k.keep;"
 
+#define LOWER_USERNAME "lower((username)::text)"
+#define SAME_BUT_FOR_CASE "username, upper and lower case aside"
+
 static const Rule duplicate_rules[] = {
-	REGISTER_DUPLICATE("email", "email"),
-	REGISTER_DUPLICATE("username", "lower((username)::text)"),
+	REGISTER_DUPLICATE("email", "email", "email"),
+	REGISTER_DUPLICATE("username", LOWER_USERNAME, SAME_BUT_FOR_CASE),
 	NAME_DUPLICATE("ab_role", "name", "40"),
 	NAME_DUPLICATE("ab_permission", "name", "70"),
 	NAME_DUPLICATE("ab_view_menu", "name", "200"),
 	NAME_DUPLICATE("ab_group", "name", "70"),
 	DUPLICATE(SEVERITY_WARNING, "ab_permission_view", "permission_id, view_menu_id",
-			  "permission_id, view_menu_id", UNEXPECTED, NULL, MERGE_PERMISSION_VIEWS),
+			  "permission_id, view_menu_id", "permission_id, view_menu_id", UNEXPECTED, NULL,
+			  MERGE_PERMISSION_VIEWS),
 	LINK_DUPLICATE("ab_user_group", "user_id, group_id"),
 	LINK_DUPLICATE("ab_group_role", "group_id, role_id"),
-	DUPLICATE(SEVERITY_CRITICAL, "ab_user", "username", "lower((username)::text)", STOPS,
-			  RENAME_HINT, RENAME("ab_user", "username", "lower((username)::text)", "480")),
+	DUPLICATE(SEVERITY_CRITICAL, "ab_user", "username", LOWER_USERNAME, SAME_BUT_FOR_CASE, FAILS,
+			  RENAME_HINT, RENAME("ab_user", "username", LOWER_USERNAME, "480")),
 	NAME_DUPLICATE("ab_user", "email", "480"),
 	LINK_DUPLICATE("ab_permission_view_role", "permission_view_id, role_id"),
 	LINK_DUPLICATE("ab_user_role", "user_id, role_id"),
@@ -226,7 +229,10 @@ check_fab_within(FindingList *list, const ProbeBudget *budget)
 		return;
 	}
 	migrated = is_migrated(&probe);
-	probe.rules_left = lengthof(duplicate_rules) + lengthof(null_rules) + lengthof(orphan_rules);
+	probe.rules_left = 0;
+	probe_expect(&probe, duplicate_rules, lengthof(duplicate_rules));
+	probe_expect(&probe, null_rules, lengthof(null_rules));
+	probe_expect(&probe, orphan_rules, lengthof(orphan_rules));
 	apply_rules(&probe, duplicate_rules, lengthof(duplicate_rules), probe_count_duplicates,
 				migrated);
 	apply_rules(&probe, null_rules, lengthof(null_rules), probe_count_rows, migrated);

@@ -7,8 +7,8 @@
  * finding says which part that is. Rows are looked up in other tables by index only, so that the
  * work is bounded by the rows that are read. Without limits it is one statement, planned freely.
  *
- * Locks are taken only if they are free at once: ACCESS SHARE on the tables by a conditional lock,
- * and for what the executor locks besides (indexes, TOAST) with a short lock_timeout.
+ * Locks are taken only if they are free at once: ACCESS SHARE on the tables and their indexes by
+ * conditional locks, and for what the executor locks besides (TOAST) with a short lock_timeout.
  */
 #include "probe.h"
 
@@ -202,22 +202,44 @@ report_locked(Probe *probe, const Rule *rule, const char *table)
 				   "Call it again when the lock is gone; airflow_pin.locks() shows the session.");
 }
 
+/* Lock the indexes, which the planner would wait for. */
+static bool
+lock_indexes(Oid relation)
+{
+	Relation table = table_open(relation, NoLock);
+	List *indexes = RelationGetIndexList(table);
+	ListCell *cell;
+	bool locked = true;
+
+	table_close(table, NoLock);
+	foreach (cell, indexes)
+		locked = locked && ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock);
+	return locked;
+}
+
 /* Lock a table of the rule if that needs no waiting; says so in a finding when it does. */
 static bool
 lock_table(Probe *probe, const Rule *rule, const char *table)
 {
 	Oid relation = get_relname_relid(table, probe->namespace);
 
-	if (ConditionalLockRelationOid(relation, AccessShareLock))
+	if (!ConditionalLockRelationOid(relation, AccessShareLock))
 	{
-		if (get_relname_relid(table, probe->namespace) == relation &&
-			get_rel_relkind(relation) == RELKIND_RELATION && relation_is_table(relation))
-			return true;
+		report_locked(probe, rule, table);
+		return false;
+	}
+	if (get_relname_relid(table, probe->namespace) != relation ||
+		get_rel_relkind(relation) != RELKIND_RELATION || !relation_is_table(relation))
+	{
 		report_unknown(probe, rule, psprintf("\"%s\" is not a plain table", table), NULL);
 		return false;
 	}
-	report_locked(probe, rule, table);
-	return false;
+	if (!lock_indexes(relation))
+	{
+		report_locked(probe, rule, table);
+		return false;
+	}
+	return true;
 }
 
 static void
@@ -310,6 +332,26 @@ run_function(void *arg)
 	SPI_finish();
 }
 
+/* Is the rule about the tables as they are in this version of Airflow? */
+bool
+probe_applies(const Probe *probe, const Rule *rule)
+{
+	Oid relation = get_relname_relid(rule->table, probe->namespace);
+
+	return OidIsValid(relation) && probe_has(probe, rule->only_if) &&
+		   has_columns(relation, rule->columns) &&
+		   (rule->parent == NULL || OidIsValid(get_relname_relid(rule->parent, probe->namespace)));
+}
+
+/* The remaining time is for these rules, too, as far as they apply. */
+void
+probe_expect(Probe *probe, const Rule *rules, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (probe_applies(probe, &rules[i]))
+			probe->rules_left++;
+}
+
 /*
  * Run a rule's function in its table. Returns false when there is nothing to say: the rule is not
  * about this version of Airflow, or the table could not be read, which is a finding.
@@ -320,14 +362,9 @@ probe_table(Probe *probe, const Rule *rule, RuleFunction function, void *arg, Pr
 	ProbeTable table = {.probe = probe, .rule = rule, .function = function, .arg = arg};
 	ErrorData *error;
 
-	table.relation = get_relname_relid(rule->table, probe->namespace);
-	if (!OidIsValid(table.relation) || !probe_has(probe, rule->only_if) ||
-		!has_columns(table.relation, rule->columns) ||
-		(rule->parent != NULL && !OidIsValid(get_relname_relid(rule->parent, probe->namespace))))
-	{
-		probe->rules_left--;
+	if (!probe_applies(probe, rule))
 		return false;
-	}
+	table.relation = get_relname_relid(rule->table, probe->namespace);
 	table.sql_name = psprintf("%s.%s", probe->quoted_schema, quote_identifier(rule->table));
 	error = guarded_call(run_function, &table);
 	probe->rules_left--;
@@ -402,7 +439,8 @@ probe_out_of_time(const BlockWalk *walk)
 	return walk->deadline != DT_NOEND && GetCurrentTimestamp() >= walk->deadline;
 }
 
-/* The next range of blocks; false when there is none, or the budget is used up. */
+/* The next range of blocks, the last of the table first; false when there is none, or the budget is
+ * used up. */
 bool
 block_walk_next(BlockWalk *walk)
 {
@@ -411,7 +449,7 @@ block_walk_next(BlockWalk *walk)
 	CHECK_FOR_INTERRUPTS();
 	if (walk->done >= walk->max_chunks || (walk->done > 0 && probe_out_of_time(walk)))
 		return false;
-	chunk = (walk->done * walk->step) % walk->chunks;
+	chunk = (walk->chunks - 1 + walk->done * walk->step) % walk->chunks;
 	walk->done++;
 	walk->range[0] = '\0';
 	if (walk->chunks > 1)

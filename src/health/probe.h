@@ -28,7 +28,7 @@ typedef struct Probe
 	Oid namespace;
 	int64 max_rows;
 	TimestampTz deadline; /* DT_NOEND: none */
-	int rules_left;		  /* those that the remaining time is for */
+	int rules_left;		  /* the rules that the remaining time is for */
 	const char *function; /* for hints: how to call it without a limit */
 } Probe;
 
@@ -93,7 +93,9 @@ typedef struct BlockWalk
 extern ProbeBudget probe_budget(FunctionCallInfo fcinfo);
 extern bool probe_begin(Probe *probe, FindingList *list, const char *check_name,
 						const ProbeBudget *budget);
+extern void probe_expect(Probe *probe, const Rule *rules, int count);
 extern bool probe_has(const Probe *probe, const char *conditions);
+extern bool probe_applies(const Probe *probe, const Rule *rule);
 extern bool probe_table(Probe *probe, const Rule *rule, RuleFunction function, void *arg,
 						ProbeResult *result);
 extern void probe_count_rows(ProbeTable *table);
