@@ -11,12 +11,13 @@
 
 #include "airflow/pickle_scan.h"
 #include "airflow/xcom_value.h"
+#include "health/block_walk.h"
 #include "util/json_text.h"
 #include "util/query.h"
 
 #define MAX_KINDS 4
 #define MAX_VALUE_BYTES 1048576
-#define VALUES_BETWEEN_CLOCK 64
+#define VALUES_BETWEEN_CLOCK 16
 
 /* A column, what to look for in it, and a rule for each kind of value that is not in order. */
 typedef struct ValueCheck
@@ -151,7 +152,7 @@ expect_bad_values(Probe *probe)
 
 /* Classify the values of one range, as far as the time goes. */
 static void
-count_values(ValueCounts *counts, const BlockWalk *walk)
+count_values(ValueCounts *counts, BlockWalk *walk)
 {
 	SPITupleTable *rows = SPI_tuptable;
 
@@ -162,8 +163,11 @@ count_values(ValueCounts *counts, const BlockWalk *walk)
 		struct varlena *value;
 		int kind;
 
-		if (i % VALUES_BETWEEN_CLOCK == 0 && i > 0 && probe_out_of_time(walk))
+		if (i % VALUES_BETWEEN_CLOCK == 0 && i > 0 && block_walk_out_of_time(walk))
+		{
+			walk->cut_short = true;
 			break;
+		}
 		if (isnull)
 		{
 			counts->too_large++;
@@ -187,11 +191,11 @@ read_values(ProbeTable *table)
 	const char *expression = counts->check->expression;
 	BlockWalk walk;
 
-	if (table->probe->max_rows > 0 || table->probe->deadline != DT_NOEND)
+	if (probe_is_limited(table->probe))
 		expression = psprintf("CASE WHEN octet_length(%s) <= %d THEN %s END", expression,
 							  MAX_VALUE_BYTES, expression);
 	block_walk_begin(&walk, table);
-	while (block_walk_next(&walk))
+	while (!walk.cut_short && block_walk_next(&walk))
 	{
 		query_run(psprintf("SELECT %s FROM ONLY %s r WHERE %s%s", expression, table->sql_name,
 						   walk.range, table->rule->bad),

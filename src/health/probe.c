@@ -17,7 +17,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -26,11 +25,11 @@
 #include "utils/rel.h"
 
 #include "airflow/catalog.h"
+#include "health/block_walk.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-#define CHUNK_ROWS 4000
 #define ROWS_PER_BLOCK 50		/* without statistics */
 #define MAX_GROUPED_ROWS 250000 /* where there is little time */
 #define LOCK_TIMEOUT "20ms"
@@ -264,8 +263,8 @@ parent_indexed(const Probe *probe, const Rule *rule)
 	return SPI_processed > 0;
 }
 
-static bool
-is_limited(const Probe *probe)
+bool
+probe_is_limited(const Probe *probe)
 {
 	return probe->max_rows > 0 || probe->deadline != DT_NOEND;
 }
@@ -275,7 +274,7 @@ static bool
 plan_settings(Probe *probe, const Rule *rule)
 {
 	set_local("lock_timeout", LOCK_TIMEOUT);
-	if (!is_limited(probe))
+	if (!probe_is_limited(probe))
 		return true;
 	set_local("jit", "off");
 	set_local("max_parallel_workers_per_gather", "0");
@@ -378,95 +377,6 @@ probe_table(Probe *probe, const Rule *rule, RuleFunction function, void *arg, Pr
 	return true;
 }
 
-/* Until when this rule may run: an equal share of the time that is left. */
-static TimestampTz
-rule_deadline(const Probe *probe)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (probe->deadline == DT_NOEND)
-		return DT_NOEND;
-	return now + Max(probe->deadline - now, 0) / Max(probe->rules_left, 1);
-}
-
-/* A step through n chunks that meets all of them, and early on those far apart. */
-static int64
-walk_step(int64 n)
-{
-	int64 step = Max((int64) (n * 0.618), 1);
-
-	for (;; step++)
-	{
-		int64 a = n;
-		int64 b = step;
-
-		while (b != 0)
-		{
-			int64 rest = a % b;
-
-			a = b;
-			b = rest;
-		}
-		if (a == 1)
-			return step;
-	}
-}
-
-void
-block_walk_begin(BlockWalk *walk, ProbeTable *table)
-{
-	const Probe *probe = table->probe;
-
-	memset(walk, 0, sizeof(*walk));
-	walk->table = table;
-	walk->deadline = rule_deadline(probe);
-	if (!is_limited(probe))
-		walk->chunk_blocks = Max(table->blocks, 1);
-	else
-		walk->chunk_blocks =
-			Max((int64) (CHUNK_ROWS / Max(table->rows / Max(table->blocks, 1), 1)), 1);
-	walk->chunks = (table->blocks + walk->chunk_blocks - 1) / walk->chunk_blocks;
-	walk->max_chunks = walk->chunks;
-	if (probe->max_rows > 0 && table->rows > probe->max_rows)
-		walk->max_chunks =
-			Min(walk->chunks, Max((int64) (walk->chunks * (probe->max_rows / table->rows)), 1));
-	walk->step = walk_step(Max(walk->chunks, 1));
-}
-
-bool
-probe_out_of_time(const BlockWalk *walk)
-{
-	return walk->deadline != DT_NOEND && GetCurrentTimestamp() >= walk->deadline;
-}
-
-/* The next range of blocks, the last of the table first; false when there is none, or the budget is
- * used up. */
-bool
-block_walk_next(BlockWalk *walk)
-{
-	int64 chunk;
-
-	CHECK_FOR_INTERRUPTS();
-	if (walk->done >= walk->max_chunks || (walk->done > 0 && probe_out_of_time(walk)))
-		return false;
-	chunk = (walk->chunks - 1 + walk->done * walk->step) % walk->chunks;
-	walk->done++;
-	walk->range[0] = '\0';
-	if (walk->chunks > 1)
-		snprintf(walk->range, sizeof(walk->range),
-				 "r.ctid >= '(" INT64_FORMAT ",0)' AND r.ctid < '(" INT64_FORMAT ",0)' AND ",
-				 chunk * walk->chunk_blocks, (chunk + 1) * walk->chunk_blocks);
-	return true;
-}
-
-/* Note which part of the table was read. */
-void
-block_walk_end(BlockWalk *walk)
-{
-	if (walk->done < walk->chunks)
-		walk->table->result.fraction = (double) walk->done / walk->chunks;
-}
-
 /* RuleFunction: count the rows that the rule's condition holds for. */
 void
 probe_count_rows(ProbeTable *table)
@@ -515,6 +425,11 @@ probe_count_duplicates(ProbeTable *table)
 
 	if (keys_are_unique(table))
 		return;
+	if (probe->deadline != DT_NOEND && GetCurrentTimestamp() >= probe->deadline)
+	{
+		table->result.fraction = 0;
+		return;
+	}
 	if (probe->deadline != DT_NOEND)
 		limit = limit > 0 ? Min(limit, MAX_GROUPED_ROWS) : MAX_GROUPED_ROWS;
 	if (limit > 0 && table->rows > limit)
@@ -567,6 +482,8 @@ probe_report(Probe *probe, const Rule *rule, const ProbeResult *result)
 							   : probe_sampled(result) ? in_full
 													   : "Look at the rows before you run fix_sql.",
 					   .fix_sql = rule->fix ? probe_text(probe, rule->fix, rule->bad) : NULL});
+	else if (result->fraction == 0)
+		report_unknown(probe, rule, "not read: no time was left", in_full);
 	else if (probe_sampled(result))
 		findings_add(probe->list,
 					 &(Finding){.check_name = rule->check_name,

@@ -77,23 +77,11 @@ typedef struct ProbeTable
 	ProbeResult result;
 } ProbeTable;
 
-/* A walk over ranges of blocks, spread over the table, as far as the budget goes. */
-typedef struct BlockWalk
-{
-	ProbeTable *table;
-	int64 chunk_blocks;
-	int64 chunks;
-	int64 max_chunks;
-	int64 step;
-	int64 done;
-	TimestampTz deadline;
-	char range[64]; /* condition for the present range; empty: the whole table */
-} BlockWalk;
-
 extern ProbeBudget probe_budget(FunctionCallInfo fcinfo);
 extern bool probe_begin(Probe *probe, FindingList *list, const char *check_name,
 						const ProbeBudget *budget);
 extern void probe_expect(Probe *probe, const Rule *rules, int count);
+extern bool probe_is_limited(const Probe *probe);
 extern bool probe_has(const Probe *probe, const char *conditions);
 extern bool probe_applies(const Probe *probe, const Rule *rule);
 extern bool probe_table(Probe *probe, const Rule *rule, RuleFunction function, void *arg,
@@ -102,10 +90,6 @@ extern void probe_count_rows(ProbeTable *table);
 extern void probe_count_duplicates(ProbeTable *table);
 extern void probe_report(Probe *probe, const Rule *rule, const ProbeResult *result);
 extern bool probe_sampled(const ProbeResult *result);
-extern bool probe_out_of_time(const BlockWalk *walk);
 extern char *probe_text(const Probe *probe, const char *text, const char *bad);
-extern void block_walk_begin(BlockWalk *walk, ProbeTable *table);
-extern bool block_walk_next(BlockWalk *walk);
-extern void block_walk_end(BlockWalk *walk);
 
 #endif

@@ -118,7 +118,7 @@ INSERT INTO xcom (dag_run_id, dag_id, task_id, run_id, key, value, timestamp)
 INSERT INTO xcom (dag_run_id, dag_id, task_id, run_id, key, value, timestamp)
     VALUES (1, 'd', 't', 'r1', 'large', convert_to(repeat('x', 1048577), 'UTF8'), now());
 VACUUM ANALYZE xcom;
-SELECT check_name, severity, object, value > '0' AS some, regexp_replace(message, '^\d+', 'N') AS message
+SELECT check_name, severity, object, value > '0' AS some, regexp_replace(regexp_replace(message, '^\d+', 'N'), '\d+ %', 'P %') AS message
     FROM airflow_pin.bad_rows(max_rows => 5000, max_time => NULL);
 SELECT check_name, severity, object, value FROM airflow_pin.bad_rows(max_time => NULL);
 SELECT check_name, severity, object, value FROM airflow_pin.bad_rows(NULL, NULL);
