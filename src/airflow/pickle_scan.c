@@ -3,9 +3,9 @@
  *		What Airflow 3's migration makes of a pickled dag_run.conf of Airflow 2.
  *
  * migrations/versions/0055_3_0_0_remove_pickled_data_from_dagrun_table.py unpickles each conf,
- *makes JSON of it and writes that into a jsonb column. A conf that cannot be unpickled or is not
- *plain data is skipped, and lost. JSON that jsonb refuses ends the transaction, and the migration
- *with it.
+ * makes JSON of it and writes that into a jsonb column. A conf that cannot be unpickled or is not
+ * plain data is skipped, and lost. JSON that jsonb refuses ends the transaction, and the migration
+ * with it.
  *
  * The pickle is not built up, only walked through, opcode by opcode (Lib/pickletools.py): what
  * matters are its strings and floats, and whether there is anything besides plain data.

@@ -4,8 +4,8 @@
  *
  * Follows migrations/versions/0049_3_0_0_remove_pickled_data_from_xcom_table.py: values that begin
  * with the byte 128 are pickled and moved away; the others are taken for UTF-8, \u0000 is taken
- *out, NaN and Infinity become null where the value is no JSON otherwise, and the rest is cast to
- *jsonb.
+ * out, NaN and Infinity become null where the value is no JSON otherwise, and the rest is cast to
+ * jsonb.
  */
 #include "postgres.h"
 

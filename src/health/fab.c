@@ -3,8 +3,8 @@
  *		fab_report(): orphans and duplicates in the tables of the FAB auth manager.
  *
  * FAB's revision 02ca36b0235b (provider 3.5) makes the foreign keys of the two largest tables anew,
- * makes usernames and e-mails unique and ab_permission_view NOT NULL; rows against that stop it.
- *See providers/fab/migrations/versions/0001_3_5_0_fix_fab_db_inconsistencies.py.
+ * makes usernames and e-mails unique and ab_permission_view NOT NULL; rows against that stop it:
+ * providers/fab/migrations/versions/0001_3_5_0_fix_fab_db_inconsistencies.py.
  */
 #include "postgres.h"
 
