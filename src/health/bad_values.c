@@ -88,9 +88,14 @@ static const Rule xcom_kinds[] = {
 		 "Tasks do not see them any more afterwards.", NULL),
 };
 
-/* What is done with a conf that would stop the migration: it is lost, as those that cannot be read.
- */
-#define CONF(kind, severity_, what_, consequence_, hint_)                                          \
+/* Looks for half a surrogate pair's bytes anywhere, so it keeps what it takes away. */
+#define KEEP_CONF_APART                                                                            \
+	"CREATE TABLE IF NOT EXISTS {s}._dag_run_conf_kept (id integer, conf bytea); "                 \
+	"INSERT INTO {s}._dag_run_conf_kept SELECT r.id, r.conf FROM {s}.dag_run r "                   \
+	"WHERE encode(r.conf, 'hex') ~ '^(..)*ed[ab]'; "                                               \
+	"UPDATE {s}.dag_run r SET conf = NULL WHERE encode(r.conf, 'hex') ~ '^(..)*ed[ab]';"
+
+#define CONF(kind, severity_, what_, consequence_, hint_, fix_)                                    \
 	[kind - 1] = {.check_name = "dag_run_conf",                                                    \
 				  .severity = severity_,                                                           \
 				  .table = "dag_run",                                                              \
@@ -99,22 +104,35 @@ static const Rule xcom_kinds[] = {
 				  .bad = "r.conf IS NOT NULL AND r.conf <> '\\x80057d942e'",                       \
 				  .what = what_,                                                                   \
 				  .consequence = consequence_,                                                     \
-				  .hint = hint_}
+				  .hint = hint_,                                                                   \
+				  .fix = fix_}
 
 static const Rule conf_kinds[] = {
 	CONF(CONF_SURROGATE, SEVERITY_CRITICAL, "with half a surrogate pair in a string of conf",
 		 "\"airflow db migrate\" fails (step 0055)",
-		 "Write another conf for these runs with Airflow 2, or set it to NULL."),
+		 "fix_sql keeps the conf in the table _dag_run_conf_kept and sets it to NULL.",
+		 KEEP_CONF_APART),
 	CONF(CONF_NUL, SEVERITY_WARNING, "with U+0000 in a string of conf",
 		 "step 0055 of \"airflow db migrate\" takes it out, and fails before Airflow 3.3",
-		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2."),
+		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2.", NULL),
 	CONF(CONF_NAN, SEVERITY_WARNING, "with NaN or Infinity in conf",
 		 "step 0055 of \"airflow db migrate\" makes it a string, and fails before Airflow 3.3",
-		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2."),
+		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2.", NULL),
 	CONF(CONF_LOST, SEVERITY_WARNING, "with a conf that is not plain data",
 		 "step 0055 of \"airflow db migrate\" makes it NULL",
-		 "Look at these runs' conf with Airflow 2 if it is still needed."),
+		 "Look at these runs' conf with Airflow 2 if it is still needed.", NULL),
 };
+
+/* \u0000 goes, half a surrogate pair becomes U+FFFD; backslashes that are escaped are left alone.
+ */
+#define HIGH_SURROGATE "\\\\u[dD][89abAB][0-9a-fA-F]{2}"
+#define LOW_SURROGATE "\\\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+#define REPAIR_JSON(table, column)                                                                 \
+	"UPDATE {s}." table " r SET " column " = replace(regexp_replace(regexp_replace(replace("       \
+	"replace(r." column "::text, '\\\\', chr(1)), '\\u0000', ''), "                                \
+	"'" HIGH_SURROGATE "(?!" LOW_SURROGATE ")', '\\\\ufffd', 'g'), "                               \
+	"'(?<!" HIGH_SURROGATE ")" LOW_SURROGATE "', '\\\\ufffd', 'g'), chr(1), '\\\\')::json "        \
+	"WHERE r." column "::text ~ '\\\\u(0000|[dD][89a-fA-F])';"
 
 #define JSON_COLUMN(table_, column, step)                                                          \
 	{                                                                                              \
@@ -123,7 +141,8 @@ static const Rule conf_kinds[] = {
 		.bad = "r." column " IS NOT NULL",                                                         \
 		.what = "with \\u0000 or half a surrogate pair, which jsonb does not take",                \
 		.consequence = "\"airflow db migrate\" fails (step " step ")",                             \
-		.hint = "Take it out of the DAG file and let Airflow parse it again."                      \
+		.hint = "Take it out of the DAG file, too, or it will come again.",                        \
+		.fix = REPAIR_JSON(table_, column)                                                         \
 	}
 
 static const Rule serialized_dag_kinds[] = {JSON_COLUMN("serialized_dag", "data", "0089")};

@@ -110,6 +110,11 @@ SELECT * FROM lab.confs('\x80059510000000000000007d948c0161948f94284b014b0290732
                         '\x8005950c000000000000007d948c01619443017894732e',             -- {'a': b'x'}
                         '\x80057d94', '\x00', '', '\x80059508000000000000008c0161',     -- cut off
                         '\x80058cff61');
+SELECT * FROM lab.confs('\x8005950e000000000000007d948c0161948c03eda08094732e', '\x80059509000000000000007d948c0161944b01732e');
+CALL lab.mend('airflow_pin.bad_rows(bigint, interval)');
+SELECT check_name, severity FROM airflow_pin.bad_rows();
+SELECT id, conf FROM dag_run WHERE id < 3 ORDER BY id;
+SELECT * FROM _dag_run_conf_kept;
 UPDATE dag_run SET conf = NULL;
 
 -- Large tables and large values are read in part.
@@ -148,7 +153,7 @@ INSERT INTO dag (dag_id, has_task_concurrency_limits, max_active_tasks, max_cons
 INSERT INTO task_instance (id, dag_id, task_id, run_id, map_index, pool_slots, pool, dag_version_id)
     SELECT gen_random_uuid(), 'd', 't', 'r', i, 1, 'p', gen_random_uuid() FROM generate_series(1, 2) i;
 INSERT INTO serialized_dag (id, dag_id, data, created_at, last_updated, dag_hash, dag_version_id)
-    SELECT gen_random_uuid(), 'd', data::json, now(), now(), 'h', gen_random_uuid() FROM (VALUES ('{}'), ('["\u0000"]'), ('"\ud800"')) v (data);
+    SELECT gen_random_uuid(), 'd', data::json, now(), now(), 'h', gen_random_uuid() FROM (VALUES ('{}'), ('["\u0000"]'), ('{"a": "\ud800 \ud83d\ude00 \udc00 \\\\ud800 \\\\u0000 \\\u0000"}')) v (data);
 CREATE TABLE slot_pool (id int, pool text, team_id uuid);
 CREATE TABLE dag_bundle_team (dag_bundle_name text, team_id uuid);
 INSERT INTO slot_pool VALUES (1, 'a', NULL), (2, 'b', gen_random_uuid());
@@ -157,6 +162,7 @@ RESET session_replication_role;
 SELECT check_name, severity, object, value, message, hint, fix_sql FROM airflow_pin.bad_rows();
 CALL lab.mend('airflow_pin.bad_rows(bigint, interval)');
 SELECT check_name, severity, object FROM airflow_pin.bad_rows();
+SELECT data, data::jsonb IS NOT NULL AS castable FROM serialized_dag ORDER BY data::text;
 SELECT dag_version_id FROM task_instance;
 SELECT name, active FROM dag_bundle;
 
