@@ -35,30 +35,27 @@ typedef struct ValueCounts
 	int64 too_large;
 } ValueCounts;
 
-/* As the migration makes it, but for what cannot be cast: that goes to a table of its own. */
-#define MOVE_NOT_JSON                                                                              \
+/*
+ * What the migration of Airflow 3.3 does, row by row, because only JSON that cannot be cast may be
+ * searched for NaN: it is text otherwise. What cannot be mended goes to a table of its own.
+ */
+#define REPAIR_XCOM                                                                                \
 	"CREATE TABLE IF NOT EXISTS {s}._xcom_not_json (LIKE {s}.xcom); "                              \
-	"DO $fix$ DECLARE r record; BEGIN "                                                            \
+	"DO $fix$ DECLARE r record; t text; BEGIN "                                                    \
 	"FOR r IN SELECT ctid, value FROM {s}.xcom WHERE value IS NOT NULL LOOP BEGIN "                \
 	"CONTINUE WHEN get_byte(r.value, 0) = 128; "                                                   \
-	"PERFORM regexp_replace(replace(replace(replace(convert_from(r.value, 'UTF8'), '\\\\', "       \
-	"chr(1)), '\\u0000', ''), chr(1), '\\\\'), "                                                   \
-	"'([:,\\[]\\s*|^)(NaN|-?Infinity)(?=\\s*[,}\\]]|$)', '\\1null', 'g')::jsonb; "                 \
+	"t := replace(replace(replace(convert_from(r.value, 'UTF8'), '\\\\', chr(1)), "                \
+	"'\\u0000', ''), chr(1), '\\\\'); "                                                            \
+	"BEGIN PERFORM t::jsonb; EXCEPTION WHEN data_exception THEN "                                  \
+	"t := regexp_replace(t, '([:,\\[]\\s*|^)(NaN|-?Infinity)(?=\\s*[,}\\]]|$)', '\\1null', 'g'); " \
+	"PERFORM t::jsonb; END; "                                                                      \
+	"UPDATE {s}.xcom SET value = convert_to(t, 'UTF8') "                                           \
+	"WHERE ctid = r.ctid AND value <> convert_to(t, 'UTF8'); "                                     \
 	"EXCEPTION WHEN data_exception THEN "                                                          \
 	"INSERT INTO {s}._xcom_not_json SELECT * FROM {s}.xcom WHERE ctid = r.ctid; "                  \
 	"DELETE FROM {s}.xcom WHERE ctid = r.ctid; END; END LOOP; END $fix$;"
 
-#define STRIP_NUL                                                                                  \
-	"UPDATE {s}.xcom r SET value = convert_to(replace(replace(replace("                            \
-	"convert_from(r.value, 'UTF8'), '\\\\', chr(1)), '\\u0000', ''), chr(1), '\\\\'), 'UTF8') "    \
-	"WHERE octet_length(r.value) > 0 AND get_byte(r.value, 0) <> 128 "                             \
-	"AND position('\\x5c7530303030'::bytea IN r.value) > 0;"
-
-#define NULL_FOR_NAN                                                                               \
-	"UPDATE {s}.xcom r SET value = convert_to(regexp_replace(convert_from(r.value, 'UTF8'), "      \
-	"'([:,\\[]\\s*|^)(NaN|-?Infinity)(?=\\s*[,}\\]]|$)', '\\1null', 'g'), 'UTF8') "                \
-	"WHERE octet_length(r.value) > 0 AND get_byte(r.value, 0) <> 128 "                             \
-	"AND convert_from(r.value, 'UTF8') ~ '([:,\\[]\\s*|^)(NaN|-?Infinity)(\\s*[,}\\]]|$)';"
+#define MOVED " fix_sql does as 3.3, and moves what is no JSON to the table _xcom_not_json."
 
 #define XCOM(kind, severity_, what_, consequence_, hint_, fix_)                                    \
 	[kind - 1] = {.check_name = "xcom_values",                                                     \
@@ -75,14 +72,14 @@ typedef struct ValueCounts
 static const Rule xcom_kinds[] = {
 	XCOM(XCOM_NOT_JSON, SEVERITY_CRITICAL, "with a value that is no JSON",
 		 "\"airflow db migrate\" fails (step 0049)",
-		 "fix_sql moves them to the table _xcom_not_json.", MOVE_NOT_JSON),
+		 "fix_sql moves them to the table _xcom_not_json.", REPAIR_XCOM),
 	XCOM(XCOM_NUL, SEVERITY_WARNING, "with \\u0000 in the value",
 		 "step 0049 of \"airflow db migrate\" takes it out, and fails before Airflow 3.3",
-		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2.", STRIP_NUL),
+		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2." MOVED, REPAIR_XCOM),
 	XCOM(XCOM_NAN, SEVERITY_WARNING, "with NaN or Infinity in the value",
 		 "step 0049 of \"airflow db migrate\" makes it null (3.1 and 3.2: a string), and fails in "
 		 "Airflow 3.0",
-		 "Critical for a migration to Airflow 3.0.", NULL_FOR_NAN),
+		 "Critical for a migration to Airflow 3.0." MOVED, REPAIR_XCOM),
 	XCOM(XCOM_PICKLED, SEVERITY_INFO, "with a pickled value",
 		 "step 0049 of \"airflow db migrate\" moves them to the table _xcom_archive",
 		 "Tasks do not see them any more afterwards.", NULL),

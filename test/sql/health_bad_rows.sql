@@ -76,7 +76,8 @@ SELECT * FROM lab.xcoms('["\\u0000", NaN]');
 SELECT * FROM lab.xcoms('\x80054b012e', '\x80');
 
 -- All of them at once, mended: NaN and \u0000 as Airflow 3.3 does it, what is no JSON moved out of the way.
-SELECT * FROM lab.xcoms('{"a": "b"}', '', 'no json', '\xffff', '"\\ud800"', '[NaN, -Infinity, "NaN"]', '"a\\u0000b"', '"\\\\u0000"', '\x80054b012e');
+SELECT * FROM lab.xcoms('{"a": "b"}', '', 'no json', '\xffff', '"\\ud800"', '[NaN, -Infinity, "NaN"]', '"a\\u0000b"', '"\\\\u0000"', '\x80054b012e',
+                         '"in text: NaN, [Infinity]"', '"in text: NaN, \\u0000"', '["in text: , NaN, ", NaN]');
 CALL lab.mend('airflow_pin.bad_rows(bigint, interval)');
 SELECT severity, value, message FROM airflow_pin.bad_rows();
 SELECT key, encode(value, 'escape') AS value FROM xcom ORDER BY key;
