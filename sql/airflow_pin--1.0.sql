@@ -314,6 +314,20 @@ CREATE FUNCTION airflow_pin.is_ready(target text DEFAULT NULL)
 COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
 'Has preflight() no critical finding? false, too, in a database without Airflow. Error as preflight().';
 
+CREATE FUNCTION airflow_pin.fab_report(max_rows bigint DEFAULT 1000000,
+                                       max_time interval DEFAULT '1 s')
+    RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'fab_report';
+COMMENT ON FUNCTION airflow_pin.fab_report(bigint, interval) IS
+'Orphans (fab_orphans), duplicates (fab_duplicates) and NULLs (fab_nulls) in the FAB tables, worst first; critical: "airflow db migrate" stops at them. value is the number of rows, fix_sql would clean them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
+
+CREATE FUNCTION airflow_pin.bad_rows(max_rows bigint DEFAULT 1000000,
+                                     max_time interval DEFAULT '1.5 s')
+    RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'bad_rows';
+COMMENT ON FUNCTION airflow_pin.bad_rows(bigint, interval) IS
+'Rows and values that make a step of "airflow db migrate" (2.10 to 3.3.2) stop (critical) or that it changes (warning), worst first: orphans, xcom_values, xcom_archive, dag_run_conf, json_values, long_values, teams. value is the number of rows, fix_sql would mend them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -326,3 +340,6 @@ GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflo
     TO pg_monitor;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;
+
+GRANT EXECUTE ON FUNCTION airflow_pin.fab_report(bigint, interval),
+    airflow_pin.bad_rows(bigint, interval) TO pg_monitor;

@@ -3,7 +3,7 @@
  *		What a check found: the row that all health checks emit.
  *
  * A check is a C function that adds to a FindingList, so that it serves both its own SQL function
- *and preflight().
+ * and preflight().
  */
 #include "finding.h"
 

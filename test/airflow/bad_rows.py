@@ -1,0 +1,250 @@
+"""Bad rows, found, taken to the real "airflow db migrate", mended, and taken there again. See bad_rows."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg2
+
+FROM, TO = sys.argv[1:3]
+STARTS = {"2.11.2": (FROM, []), "3.0.6": (TO, ["--to-version", "3.0.6"]), "3.1.8": (TO, ["--to-version", "3.1.8"])}
+
+BASE_ROWS = """
+INSERT INTO dag (dag_id, has_task_concurrency_limits, max_active_tasks, max_consecutive_failed_dag_runs)
+    VALUES ('d', false, 1, 0);
+INSERT INTO dag_run (id, dag_id, run_id, execution_date, run_type, state)
+    SELECT g, 'd', 'r' || g, '2024-01-01'::timestamptz + g * interval '1 day', 'manual', 'success'
+    FROM generate_series(1, 5) g;
+INSERT INTO task_instance (dag_id, task_id, run_id, map_index, pool, pool_slots, try_number)
+    SELECT 'd', 't', 'r' || g, -1, 'default_pool', 1, 1 FROM generate_series(1, 5) g;
+INSERT INTO ab_role (id, name) VALUES (101, 'one'), (102, 'two');
+INSERT INTO ab_user (id, first_name, last_name, username, email)
+    SELECT g, 'f', 'l', 'user' || g, g || '@x' FROM generate_series(101, 103) g;
+INSERT INTO ab_user_role (id, user_id, role_id) VALUES (101, 101, 101), (102, 102, 101);
+INSERT INTO ab_permission (id, name) VALUES (101, 'can_x');
+INSERT INTO ab_view_menu (id, name) VALUES (101, 'X');
+INSERT INTO ab_permission_view (id, permission_id, view_menu_id) VALUES (101, 101, 101);
+INSERT INTO ab_permission_view_role (id, permission_view_id, role_id) VALUES (101, 101, 101);
+"""
+
+TI = "dag_id, task_id, run_id, map_index"
+LOST = "'d', 'lost', 'r1', -1"
+ADDED = "'2024-01-01', '2024-01-01'"
+
+
+def xcom(value: str, run: int = 1, key: str = "k") -> str:
+    return (
+        f"INSERT INTO xcom (dag_run_id, {TI}, key, value, timestamp)"
+        f" VALUES ({run}, 'd', 't', 'r{run}', -1, '{key}', {value}, now());"
+    )
+
+
+def conf(value: object) -> str:
+    return f"UPDATE dag_run SET conf = '\\x{pickle.dumps(value, 5).hex()}' WHERE id = 2;"
+
+
+# name: (check, object, severity, start, SQL)
+CASES = {
+    "reschedule": ("orphans", "task_reschedule", "critical", "2.11.2",
+        f"INSERT INTO task_reschedule ({TI}, try_number, start_date, end_date, duration, reschedule_date)"
+        f" VALUES ({LOST}, 1, {ADDED}, 1, now())"),
+    "history": ("orphans", "task_instance_history", "critical", "2.11.2",
+        f"INSERT INTO task_instance_history ({TI}, try_number, pool, pool_slots) VALUES ({LOST}, 1, 'p', 1)"),
+    "xcom_orphan": ("orphans", "xcom", "critical", "2.11.2",
+        f"INSERT INTO xcom (dag_run_id, {TI}, key, value, timestamp) VALUES (1, {LOST}, 'k', '1', now())"),
+    "rendered": ("orphans", "rendered_task_instance_fields", "critical", "2.11.2",
+        f"INSERT INTO rendered_task_instance_fields ({TI}, rendered_fields) VALUES ({LOST}, '{{}}')"),
+    "task_map": ("orphans", "task_map", "critical", "2.11.2",
+        f"INSERT INTO task_map ({TI}, length) VALUES ({LOST}, 1)"),
+    "task_fail": ("orphans", "task_fail", "critical", "2.11.2",
+        f"INSERT INTO task_fail ({TI}) VALUES ({LOST})"),
+    "task_note": ("orphans", "task_instance_note", "critical", "2.11.2",
+        f"INSERT INTO task_instance_note ({TI}, content, created_at, updated_at) VALUES ({LOST}, 'x', {ADDED})"),
+    "run_note": ("orphans", "dag_run_note", "warning", "2.11.2",
+        f"INSERT INTO dag_run_note (dag_run_id, content, created_at, updated_at) VALUES (99, 'x', {ADDED})"),
+    "alias_dataset": ("orphans", "dataset_alias_dataset", "critical", "2.11.2",
+        "INSERT INTO dataset_alias_dataset (alias_id, dataset_id) VALUES (98, 99)"),
+    "alias_event": ("orphans", "dataset_alias_dataset_event", "critical", "2.11.2",
+        "INSERT INTO dataset_alias_dataset_event (alias_id, event_id) VALUES (98, 99)"),
+    "schedule_alias": ("orphans", "dag_schedule_dataset_alias_reference", "critical", "2.11.2",
+        f"INSERT INTO dag_schedule_dataset_alias_reference VALUES (98, 'gone', {ADDED})"),
+    "schedule_dataset": ("orphans", "dag_schedule_dataset_reference", "critical", "2.11.2",
+        f"INSERT INTO dag_schedule_dataset_reference VALUES (98, 'gone', {ADDED})"),
+    "outlet": ("orphans", "task_outlet_dataset_reference", "critical", "2.11.2",
+        f"INSERT INTO task_outlet_dataset_reference VALUES (98, 'gone', 't', {ADDED})"),
+    "queue": ("orphans", "dataset_dag_run_queue", "critical", "2.11.2",
+        "INSERT INTO dataset_dag_run_queue VALUES (98, 'gone', now())"),
+    "run_event": ("orphans", "dagrun_dataset_event", "critical", "2.11.2",
+        "INSERT INTO dagrun_dataset_event VALUES (98, 99)"),
+    "long_uri": ("long_values", "dataset", "critical", "2.11.2",
+        f"INSERT INTO dataset (uri, extra, created_at, updated_at) VALUES (repeat('x', 1501), '{{}}', {ADDED})"),
+    "index_row": ("long_values", "dataset", "warning", "2.11.2",
+        "INSERT INTO dataset (uri, extra, created_at, updated_at) SELECT string_agg(md5(g::text), ''),"
+        f" '{{}}', {ADDED} FROM generate_series(1, 45) g"),
+    "long_alias": ("long_values", "dataset_alias", "critical", "2.11.2",
+        "INSERT INTO dataset_alias (name) VALUES (repeat('x', 1501))"),
+    "xcom_text": ("xcom_values", "xcom", "critical", "2.11.2", xcom("'no json'")),
+    "xcom_empty": ("xcom_values", "xcom", "critical", "2.11.2", xcom("''")),
+    "xcom_utf8": ("xcom_values", "xcom", "critical", "2.11.2", xcom("'\\xffff'")),
+    "xcom_surrogate": ("xcom_values", "xcom", "critical", "2.11.2", xcom("convert_to($$\"\\ud800\"$$, 'UTF8')")),
+    "xcom_nan": ("xcom_values", "xcom", "warning", "2.11.2",
+        xcom("convert_to('{\"a\": [NaN, -Infinity], \"b\": \"NaN\"}', 'UTF8')")),
+    "xcom_nul": ("xcom_values", "xcom", "warning", "2.11.2",
+        xcom("convert_to($$[\"a\\u0000b\", \"\\\\u0000\"]$$, 'UTF8')")),
+    "xcom_pickled": ("xcom_values", "xcom", "info", "2.11.2", xcom("'\\x80054b012e'")),
+    "xcom_archive": ("xcom_archive", "xcom", "critical", "2.11.2",
+        "CREATE TABLE _xcom_archive (dag_run_id int NOT NULL, task_id varchar(250) NOT NULL, map_index int NOT NULL,"
+        " key varchar(512) NOT NULL, dag_id varchar(250) NOT NULL, run_id varchar(250) NOT NULL, value bytea,"
+        " timestamp timestamptz NOT NULL, CONSTRAINT _xcom_archive_pkey PRIMARY KEY (dag_run_id, task_id, map_index,"
+        " key)); " + xcom("'\\x80054b012e'") +
+        "INSERT INTO _xcom_archive SELECT dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp FROM xcom"),
+    "conf_surrogate": ("dag_run_conf", "dag_run", "critical", "2.11.2", conf({"a": "\ud800"})),
+    "conf_nan": ("dag_run_conf", "dag_run", "warning", "2.11.2", conf({"a": float("nan")})),
+    "conf_nul": ("dag_run_conf", "dag_run", "warning", "2.11.2", conf({"a": "b\0c"})),
+    "conf_lost": ("dag_run_conf", "dag_run", "warning", "2.11.2", conf({"a": {1, 2}})),
+    "user_role": ("fab_orphans", "ab_user_role", "critical", "2.11.2",
+        "INSERT INTO ab_user_role (id, user_id, role_id) VALUES (103, 999, 101), (104, 101, 999)"),
+    "permission_role": ("fab_orphans", "ab_permission_view_role", "critical", "2.11.2",
+        "INSERT INTO ab_permission_view_role (id, permission_view_id, role_id) VALUES (103, 999, 101), (104, 101, 999)"),
+    "permission_null": ("fab_nulls", "ab_permission_view", "critical", "2.11.2",
+        "INSERT INTO ab_permission_view (id, permission_id, view_menu_id) VALUES (102, NULL, 101), (103, 101, NULL);"
+        "INSERT INTO ab_permission_view_role (id, permission_view_id, role_id) VALUES (103, 102, 101)"),
+    "username_case": ("fab_duplicates", "ab_user", "critical", "2.11.2",
+        "DROP INDEX idx_ab_user_username; INSERT INTO ab_user (id, first_name, last_name, username, email)"
+        " VALUES (105, 'f', 'l', 'USER101', '105@x')"),
+    "register_case": ("fab_duplicates", "ab_register_user", "critical", "2.11.2",
+        "DROP INDEX idx_ab_register_user_username; INSERT INTO ab_register_user (first_name, last_name, username, email)"
+        " VALUES ('f', 'l', 'a', 'a@x'), ('f', 'l', 'A', 'b@x')"),
+    "register_email": ("fab_duplicates", "ab_register_user", "critical", "2.11.2",
+        "INSERT INTO ab_register_user (first_name, last_name, username, email)"
+        " VALUES ('f', 'l', 'a', 'a@x'), ('f', 'l', 'b', 'a@x')"),
+    "user_role_null": ("fab_nulls", "ab_user_role", "warning", "2.11.2",
+        "INSERT INTO ab_user_role (id, user_id, role_id) VALUES (103, NULL, 101), (104, NULL, 101)"),
+    "ti_version": ("orphans", "task_instance", "critical", "3.0.6",
+        "UPDATE task_instance SET dag_version_id = '00000000-0000-0000-0000-000000000001' WHERE run_id = 'r1'"),
+    "bundle": ("orphans", "dag", "critical", "3.0.6", "UPDATE dag SET bundle_name = 'gone'"),
+    "serialized_dag": ("json_values", "serialized_dag", "critical", "3.0.6",
+        "INSERT INTO dag_version (id, version_number, dag_id, created_at, last_updated)"
+        f" VALUES (gen_random_uuid(), 1, 'd', {ADDED}); INSERT INTO serialized_dag"
+        " (id, dag_id, data, created_at, last_updated, dag_hash, dag_version_id) SELECT gen_random_uuid(), 'd',"
+        f" $${{\"a\": \"\\u0000\"}}$$, {ADDED}, 'h', id FROM dag_version"),
+    "team": ("teams", "slot_pool", "critical", "3.1.8",
+        "INSERT INTO team (id, name) VALUES ('00000000-0000-0000-0000-000000000001', 'blue');"
+        "UPDATE slot_pool SET team_id = '00000000-0000-0000-0000-000000000001'"),
+    "bundle_team": ("teams", "dag_bundle_team", "critical", "3.1.8",
+        "INSERT INTO team (id, name) VALUES ('00000000-0000-0000-0000-000000000001', 'blue');"
+        "INSERT INTO dag_bundle_team VALUES ('dags-folder', '00000000-0000-0000-0000-000000000001')"),
+}
+
+
+def connect(database: str):
+    connection = psycopg2.connect(dbname=database)
+    connection.autocommit = True
+    return connection
+
+
+def execute(database: str, *statements: str) -> None:
+    connection = connect(database)
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    connection.close()
+
+
+def create(database: str, template: str = "template0") -> None:
+    execute("postgres", f"DROP DATABASE IF EXISTS {database}", f"CREATE DATABASE {database} TEMPLATE {template}")
+
+
+def migrate(database: str, python: str, arguments: list[str] = []) -> str:
+    """Run "airflow db migrate". Returns "" or the last lines of the error."""
+    environment = dict(os.environ)
+    environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = (
+        f"postgresql+psycopg2://{os.environ['PGUSER']}@127.0.0.1:{os.environ['PGPORT']}/{database}"
+    )
+    environment["AIRFLOW_HOME"] += "-" + database
+    run = subprocess.run(
+        [str(Path(python).parent / "airflow"), "db", "migrate", *arguments],
+        env=environment, capture_output=True, text=True, timeout=600,
+    )
+    if run.returncode == 0:
+        return ""
+    errors = [line for line in (run.stdout + run.stderr).splitlines() if "psycopg2.errors" in line]
+    return errors[0] if errors else (run.stdout + run.stderr)[-400:] or "failed"
+
+
+def templates(needed: set[str]) -> dict[str, str]:
+    names = {}
+    for version in ["2.11.2", *sorted(needed - {"2.11.2"})]:
+        name = names[version] = "bad_rows_" + version.replace(".", "_")
+        python, arguments = STARTS[version]
+        create(name, names["2.11.2"] if version != "2.11.2" else "template0")
+        error = migrate(name, python, arguments)
+        if error:
+            sys.exit(f"no metadata of {version}: {error}")
+        if version == "2.11.2":
+            execute(name, BASE_ROWS, "CREATE EXTENSION airflow_pin")
+    return names
+
+
+def findings(database: str, check: str, table: str) -> list[tuple[str, str]]:
+    connection = connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT severity, fix_sql FROM (SELECT * FROM airflow_pin.bad_rows(NULL, NULL) UNION ALL"
+            " SELECT * FROM airflow_pin.fab_report(NULL, NULL)) f WHERE check_name = %s AND object LIKE %s || ' (%%'",
+            (check, table),
+        )
+        rows = cursor.fetchall()
+    connection.close()
+    return rows
+
+
+def run_case(name: str, template: str) -> str:
+    """Returns "" when all is as it should be, else what is not."""
+    check, table, severity, _, sql = CASES[name]
+    bad, mended = f"bad_rows_{name}_bad", f"bad_rows_{name}_mended"
+    problems = []
+
+    create(bad, template)
+    execute(bad, f"SET session_replication_role = replica; {sql}")
+    create(mended, bad)
+    found = findings(bad, check, table)
+    if not found or any(row[0] != severity for row in found):
+        problems.append(f"found {found} instead of {severity}")
+    error = migrate(bad, TO)
+    if bool(error) != (severity == "critical" or name == "index_row"):
+        problems.append("the migration " + (f"failed: {error}" if error else "passed"))
+    print(f"     {name}: {error or 'migrates'}", flush=True)
+
+    fixes = [row[1] for row in found if row[1]]
+    if fixes:
+        execute(mended, *fixes)
+        left = findings(mended, check, table)
+        if left:
+            problems.append(f"after fix_sql still {left}")
+        error = migrate(mended, TO)
+        if error:
+            problems.append(f"after fix_sql the migration failed: {error}")
+    for database in (bad, mended):
+        execute("postgres", f"DROP DATABASE {database}")
+    return "; ".join(problems)
+
+
+def main() -> int:
+    wanted = sys.argv[3:] or list(CASES)
+    names = templates({CASES[name][3] for name in wanted})
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda name: (name, run_case(name, names[CASES[name][3]])), wanted))
+    for name, problem in results:
+        print(f"{'not ok' if problem else 'ok'} - {name}{': ' + problem if problem else ''}")
+    failed = sum(1 for _, problem in results if problem)
+    print(f"{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+sys.exit(main())
