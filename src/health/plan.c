@@ -16,12 +16,12 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "pgtime.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -33,6 +33,8 @@
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"
+
+#define PLAN_COLUMNS 14
 
 /* A plan in the making. */
 typedef struct MigrationPlan
@@ -147,42 +149,59 @@ interval_datum(double seconds)
 {
 	Interval *interval = palloc0(sizeof(Interval));
 
-	interval->time = (int64) rint(seconds * 10) * (USECS_PER_SEC / 10);
+	interval->time = (int64) rint(seconds * 1000) * (USECS_PER_SEC / 1000);
 	return IntervalPGetDatum(interval);
+}
+
+/* A row of the result, filled in column by column. */
+typedef struct Row
+{
+	int count;
+	Datum values[PLAN_COLUMNS];
+	bool nulls[PLAN_COLUMNS];
+} Row;
+
+static void
+put(Row *row, Datum value, bool isnull)
+{
+	Assert(row->count < PLAN_COLUMNS);
+	row->values[row->count] = value;
+	row->nulls[row->count++] = isnull;
+}
+
+static void
+put_text(Row *row, const char *text)
+{
+	put(row, text ? CStringGetTextDatum(text) : (Datum) 0, text == NULL);
 }
 
 static void
 emit_step(MigrationPlan *plan, const PlanEntry *revision, const PlanEntry *step)
 {
-	Datum values[14] = {0};
-	bool nulls[14] = {0};
-	bool depends = (step->flags & STEP_REWRITES_UNLESS_UTC) != 0;
-	bool spared = depends && timezone_is_utc();
-	TableSize size = step->relation ? table_size(step_relation(plan, step->relation))
-									: (TableSize){.relation = InvalidOid};
-	bool estimated = !OidIsValid(size.relation) || size.known;
+	Row row = {0};
+	bool spared = (step->flags & STEP_REWRITES_UNLESS_UTC) != 0 && timezone_is_utc();
+	int flags = spared ? 0 : step->flags;
+	bool rewrites = (flags & (STEP_REWRITES | STEP_REWRITES_UNLESS_UTC)) != 0;
+	TableSize size = table_size(step->relation ? step_relation(plan, step->relation) : InvalidOid);
+	bool exists = OidIsValid(size.relation);
 	Estimate eta = plan_cost(step, spared ? COST_CATALOG : step->cost, &size, &plan->previous);
 
-	values[0] = Int32GetDatum(++plan->count);
-	values[1] = CStringGetTextDatum(revision->component == COMPONENT_CORE ? "core" : "fab");
-	values[2] = CStringGetTextDatum(revision->revision);
-	values[3] = CStringGetTextDatum(revision->version);
-	if (!(nulls[4] = step->relation == NULL))
-		values[4] = CStringGetTextDatum(step->relation);
-	values[5] = CStringGetTextDatum(step->operation);
-	if (!(nulls[6] = step->lock_mode == NULL))
-		values[6] = CStringGetTextDatum(step->lock_mode);
-	values[7] = BoolGetDatum((step->flags & STEP_REWRITES) != 0 || (depends && !spared));
-	values[8] = BoolGetDatum((step->flags & STEP_SCANS) != 0 && !spared);
-	nulls[9] = !size.known;
-	values[9] = Int64GetDatum((int64) size.rows);
-	nulls[10] = !OidIsValid(size.relation);
-	values[10] = Int64GetDatum((int64) size.total_bytes);
-	nulls[11] = nulls[12] = !estimated;
-	values[11] = interval_datum(eta.low);
-	values[12] = interval_datum(eta.high);
-	values[13] = BoolGetDatum((step->flags & STEP_UPDATES_ROWS) != 0);
-	result_row(plan->fcinfo, values, nulls);
+	put(&row, Int32GetDatum(++plan->count), false);
+	put_text(&row, revision->component == COMPONENT_CORE ? "core" : "fab");
+	put_text(&row, revision->revision);
+	put_text(&row, revision->version);
+	put_text(&row, step->relation);
+	put_text(&row, step->operation);
+	put_text(&row, step->lock_mode);
+	put(&row, BoolGetDatum(rewrites), false);
+	put(&row, BoolGetDatum(rewrites || (flags & STEP_SCANS) != 0), false);
+	put(&row, Int64GetDatum((int64) size.rows), !size.known);
+	put(&row, Int64GetDatum((int64) size.total_bytes), !exists);
+	put(&row, interval_datum(eta.low), exists && !size.known);
+	put(&row, interval_datum(eta.high), exists && !size.known);
+	put(&row, BoolGetDatum((flags & STEP_UPDATES_ROWS) != 0), false);
+	Assert(row.count == PLAN_COLUMNS);
+	result_row(plan->fcinfo, row.values, row.nulls);
 
 	plan->previous = size;
 	plan->steps = lappend(plan->steps, unconstify(PlanEntry *, step));
@@ -213,6 +232,30 @@ raise_no_single_revision(const char *table, uint64 count)
 					errhint("See \"airflow db check-migrations\".")));
 }
 
+static void
+raise_locked(Oid relation, const char *schema, const char *table)
+{
+	QueryArgs args = {0};
+	const char *holders;
+
+	arg_datum(&args, OIDOID, ObjectIdGetDatum(relation));
+	arg_datum(&args, OIDOID, ObjectIdGetDatum(MyDatabaseId));
+	query_run("SELECT pg_catalog.string_agg(DISTINCT pid::text, ', ') FROM pg_catalog.pg_locks"
+			  " WHERE relation OPERATOR(pg_catalog.=) $1 AND database OPERATOR(pg_catalog.=) $2"
+			  " AND granted"
+			  " AND mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock'",
+			  &args, true, 1);
+	holders = row_text(0, 1);
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("table \"%s.%s\" is locked", schema, table),
+			 holders ? errdetail("The lock's holder is process %s.", holders)
+					 : errdetail("A session waits for a lock that no reader may pass, or has just "
+								 "let go of one."),
+			 errhint("The plan starts at the revision in this table. Try again when the migration, "
+					 "or whatever else holds it, is done.")));
+}
+
 /*
  * The revision that a version table holds, or NULL when there is no such table. Raises an error
  * rather than wait for a lock on it.
@@ -226,10 +269,7 @@ read_revision(const MigrationPlan *plan, const char *schema, const char *table)
 	if (!OidIsValid(relation))
 		return NULL;
 	if (!ConditionalLockRelationOid(relation, AccessShareLock))
-		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-						errmsg("table \"%s.%s\" is locked", schema, table),
-						errdetail("A plan starts at the revision that it holds."),
-						errhint("A migration may be running: see pg_stat_activity and pg_locks.")));
+		raise_locked(relation, schema, table);
 	if (get_relname_relid(table, plan->namespace) != relation || !relation_is_table(relation))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s.%s\" is not a table of Airflow", schema, table),

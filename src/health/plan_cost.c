@@ -11,7 +11,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_statistic.h"
 #include "miscadmin.h"
-#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -24,18 +24,19 @@
 
 /* A statement that changes the catalog only, with its share of the revision's own work. */
 #define CATALOG_LOW (2 * 1000 * MICROSECOND)
-#define CATALOG_HIGH (20 * 1000 * MICROSECOND)
+#define CATALOG_HIGH (10 * 1000 * MICROSECOND)
 
 #define SCAN_PER_BYTE (0.8 * NANOSECOND)
 #define INDEX_PER_ROW_AND_COLUMN (0.4 * MICROSECOND)
 #define FOREIGN_KEY_PER_BYTE (2.1 * NANOSECOND)
 #define REFERENCED_PER_ROW (0.5 * MICROSECOND)
-#define LOOKUP_PER_ROW (13 * MICROSECOND)
+#define REFERENCED_LOOKUP_PER_ROW (13 * MICROSECOND)
 #define REWRITE_PER_BYTE (5 * NANOSECOND)
 #define INSERT_PER_ROW (10 * MICROSECOND)
 #define DELETE_PER_ROW (5 * MICROSECOND)
 #define UPDATE_PER_ROW (9 * MICROSECOND)
 #define JOIN_PER_ROW (3.4 * MICROSECOND)
+#define JOIN_LOOKUP_PER_ROW (35 * MICROSECOND)
 #define UPDATE_BATCHES_PER_ROW (38 * MICROSECOND)
 #define CLIENT_PER_ROW (145 * MICROSECOND)
 #define PAGE_PER_ROW (0.2 * MICROSECOND)
@@ -176,7 +177,8 @@ plan_cost(const PlanEntry *step, StepCost cost, const TableSize *table, const Ta
 		case COST_FOREIGN_KEY:
 			return around(table->heap_bytes * FOREIGN_KEY_PER_BYTE);
 		case COST_REFERENCED:
-			return around(Min(table->rows * REFERENCED_PER_ROW, previous->rows * LOOKUP_PER_ROW));
+			return around(
+				Min(table->rows * REFERENCED_PER_ROW, previous->rows * REFERENCED_LOOKUP_PER_ROW));
 		case COST_REWRITE:
 			return rewrite_cost(table, step->index_columns);
 		case COST_INSERT:
@@ -186,7 +188,7 @@ plan_cost(const PlanEntry *step, StepCost cost, const TableSize *table, const Ta
 		case COST_UPDATE:
 			return around(table->rows * UPDATE_PER_ROW);
 		case COST_JOIN:
-			return around(Min(table->rows * JOIN_PER_ROW, previous->rows * LOOKUP_PER_ROW));
+			return around(Min(table->rows * JOIN_PER_ROW, previous->rows * JOIN_LOOKUP_PER_ROW));
 		case COST_UPDATE_BATCHES:
 			return batches_cost(table);
 		case COST_CLIENT_ROWS:
