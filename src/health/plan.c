@@ -43,7 +43,7 @@ typedef struct MigrationPlan
 	Oid namespace;
 	List *steps; /* those emitted so far */
 	int count;
-	TableSize previous; /* of the last step */
+	TableSize statement; /* of the table that the statement is about, of which this is a step */
 } MigrationPlan;
 
 PG_FUNCTION_INFO_V1(health_migration_plan);
@@ -184,7 +184,7 @@ emit_step(MigrationPlan *plan, const PlanEntry *revision, const PlanEntry *step)
 	bool rewrites = (flags & (STEP_REWRITES | STEP_REWRITES_UNLESS_UTC)) != 0;
 	TableSize size = table_size(step->relation ? step_relation(plan, step->relation) : InvalidOid);
 	bool exists = OidIsValid(size.relation);
-	Estimate eta = plan_cost(step, spared ? COST_CATALOG : step->cost, &size, &plan->previous);
+	Estimate eta = plan_cost(step, spared ? COST_CATALOG : step->cost, &size, &plan->statement);
 
 	put(&row, Int32GetDatum(++plan->count), false);
 	put_text(&row, revision->component == COMPONENT_CORE ? "core" : "fab");
@@ -203,7 +203,8 @@ emit_step(MigrationPlan *plan, const PlanEntry *revision, const PlanEntry *step)
 	Assert(row.count == PLAN_COLUMNS);
 	result_row(plan->fcinfo, row.values, row.nulls);
 
-	plan->previous = size;
+	if (step->cost != COST_CATALOG && step->cost != COST_REFERENCED && step->cost != COST_JOIN)
+		plan->statement = size;
 	plan->steps = lappend(plan->steps, unconstify(PlanEntry *, step));
 }
 

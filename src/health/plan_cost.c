@@ -160,11 +160,12 @@ pages_cost(const TableSize *table)
 }
 
 /*
- * From-to for one step on a table of that size. "previous" is the table of the step before, which
- * the costs of being joined or looked up depend on. "cost" may differ from the step's own class.
+ * From-to for one step on a table of that size. "statement" is the table that the statement is
+ * about, which the costs of being joined or looked up for it depend on. "cost" may differ from the
+ * step's own class.
  */
 Estimate
-plan_cost(const PlanEntry *step, StepCost cost, const TableSize *table, const TableSize *previous)
+plan_cost(const PlanEntry *step, StepCost cost, const TableSize *table, const TableSize *statement)
 {
 	switch (cost)
 	{
@@ -178,17 +179,17 @@ plan_cost(const PlanEntry *step, StepCost cost, const TableSize *table, const Ta
 			return around(table->heap_bytes * FOREIGN_KEY_PER_BYTE);
 		case COST_REFERENCED:
 			return around(
-				Min(table->rows * REFERENCED_PER_ROW, previous->rows * REFERENCED_LOOKUP_PER_ROW));
+				Min(table->rows * REFERENCED_PER_ROW, statement->rows * REFERENCED_LOOKUP_PER_ROW));
 		case COST_REWRITE:
 			return rewrite_cost(table, step->index_columns);
 		case COST_INSERT:
-			return around(previous->rows * INSERT_PER_ROW);
+			return around(table->rows * INSERT_PER_ROW);
 		case COST_DELETE:
 			return around(table->rows * DELETE_PER_ROW);
 		case COST_UPDATE:
 			return around(table->rows * UPDATE_PER_ROW);
 		case COST_JOIN:
-			return around(Min(table->rows * JOIN_PER_ROW, previous->rows * JOIN_LOOKUP_PER_ROW));
+			return around(Min(table->rows * JOIN_PER_ROW, statement->rows * JOIN_LOOKUP_PER_ROW));
 		case COST_UPDATE_BATCHES:
 			return batches_cost(table);
 		case COST_CLIENT_ROWS:

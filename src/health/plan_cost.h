@@ -27,6 +27,6 @@ typedef struct Estimate
 } Estimate;
 
 extern Estimate plan_cost(const PlanEntry *step, StepCost cost, const TableSize *table,
-						  const TableSize *previous);
+						  const TableSize *statement);
 
 #endif

@@ -10,8 +10,8 @@
 #include "lib/stringinfo.h"
 
 #define RELEASE(release, core, fab, provider) {release, core, fab, provider},
-#define MIGRATION(component, revision, version, release)
-#define STEP(relation, operation, lock_mode, cost, flags, index_columns, renamed)
+#define MIGRATION(which, id, of_version, since)
+#define STEP(table, text, lock, class, bits, columns, new_name)
 static const Release releases[] = {
 #include "migration_steps.inc"
 };
@@ -20,11 +20,16 @@ static const Release releases[] = {
 #undef STEP
 
 #define RELEASE(release, core, fab, provider)
-#define MIGRATION(component, revision, version, release)                                           \
-	{component, revision, version, release, NULL, NULL, NULL, COST_CATALOG, 0, 0, NULL},
-#define STEP(relation, operation, lock_mode, cost, flags, index_columns, renamed)                  \
-	{COMPONENT_CORE, NULL, NULL,  NULL,			 relation, operation,                              \
-	 lock_mode,		 cost, flags, index_columns, renamed},
+#define MIGRATION(which, id, of_version, since)                                                    \
+	{.component = which, .revision = id, .version = of_version, .release = since},
+#define STEP(table, text, lock, class, bits, columns, new_name)                                    \
+	{.relation = table,                                                                            \
+	 .operation = text,                                                                            \
+	 .lock_mode = lock,                                                                            \
+	 .cost = class,                                                                                \
+	 .flags = bits,                                                                                \
+	 .index_columns = columns,                                                                     \
+	 .renamed = new_name},
 static const PlanEntry entries[] = {
 #include "migration_steps.inc"
 };

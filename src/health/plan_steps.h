@@ -22,12 +22,12 @@ typedef enum StepCost
 	COST_SCAN,			 /* reads the table */
 	COST_INDEX,			 /* builds indexes */
 	COST_FOREIGN_KEY,	 /* validates a foreign key of every row */
-	COST_REFERENCED,	 /* is looked up for the foreign key of the step before */
+	COST_REFERENCED,	 /* is looked up for a new foreign key */
 	COST_REWRITE,		 /* writes the table and its indexes anew */
-	COST_INSERT,		 /* inserts a row for each row of another table */
+	COST_INSERT,		 /* is read, each row inserted into another table */
 	COST_DELETE,		 /* deletes every row */
 	COST_UPDATE,		 /* updates every row, in one statement */
-	COST_JOIN,			 /* is joined for the UPDATE of the step before */
+	COST_JOIN,			 /* is joined for an UPDATE */
 	COST_UPDATE_BATCHES, /* updates every row, a statement for each some thousand of rows */
 	COST_CLIENT_ROWS,	 /* updates every row, a statement a row */
 	COST_CLIENT_PAGES	 /* the same for rows with a value, read page by page with OFFSET */

@@ -48,6 +48,11 @@ LOCKS = {
 STRONG = ("ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
 
 
+def reads(effect):
+    """Read by a sequential or an index scan: on tables as small as here, which one means nothing."""
+    return bool(effect.get("scans") or effect.get("index_scans"))
+
+
 class Statement:
     def __init__(self, record):
         self.sql = record["sql"].rstrip(";")
@@ -141,14 +146,13 @@ class Statement:
             return "INDEX"
         if "FOREIGN KEY" in self.kind and own.get("scans"):
             return "FOREIGN_KEY" if self.validates() else "SCAN"
-        if self.kind.startswith("INSERT rows") and own.get("inserted"):
-            return "INSERT"
-        return "SCAN" if own.get("scans") else "CATALOG"
+        if self.kind.startswith("INSERT"):
+            return "CATALOG"  # what costs is to read the source: see side_cost()
+        return "SCAN" if reads(own) else "CATALOG"
 
     def validates(self):
         """Did the new foreign key look anything up, or is its column still NULL in every row?"""
-        other = self.effects.get(self.match.group(4), {})
-        return bool(other.get("scans") or other.get("index_scans"))
+        return reads(self.effects.get(self.match.group(4), {}))
 
     paged = False
 
@@ -171,19 +175,21 @@ class Step:
 
 
 def side_cost(statement, effect):
+    if not reads(effect):
+        return "CATALOG"
     if statement.cost() == "FOREIGN_KEY":
         return "REFERENCED"
-    if not effect.get("scans"):
-        return "CATALOG"
+    if statement.kind.startswith("INSERT") and statement.own.get("inserted"):
+        return "INSERT"
     return "JOIN" if statement.kind == "UPDATE" else "SCAN"
 
 
 def side_steps(statement):
     """Other tables that the statement locks so that writers wait, or reads in full."""
-    for table, effect in statement.effects.items():
+    for table, effect in sorted(statement.effects.items()):
         if table == statement.table or effect.get("created"):
             continue
-        scanned = effect.get("scans", 0) > 0
+        scanned = reads(effect)
         if "FOREIGN KEY" in statement.kind or statement.kind == "CREATE TABLE":
             words = f"is referenced by a new foreign key of {statement.table}"
         elif "DROP CONSTRAINT" in statement.kind or statement.kind in ("DROP TABLE",):
@@ -204,7 +210,7 @@ def own_step(statement, lock, rewrites_unless_utc):
         flags.append("REWRITES")
     if rewrites_unless_utc:
         flags, cost = ["REWRITES_UNLESS_UTC"], "REWRITE"
-    if own.get("scans") and cost != "CATALOG" and statement.kind != "CREATE TABLE":
+    if reads(own) and cost not in ("CATALOG", "CLIENT_ROWS") and statement.kind != "CREATE TABLE":
         flags.append("SCANS")
     if cost in ("UPDATE", "UPDATE_BATCHES", "CLIENT_ROWS", "CLIENT_PAGES", "DELETE"):
         flags.append("UPDATES_ROWS")
@@ -236,7 +242,28 @@ def steps_of(statements, rewritten_elsewhere, missing_elsewhere):
         add_step(steps, step)
         for side in side_steps(statement):
             add_step(steps, side)
+    return in_order(steps)
+
+
+def in_order(steps):
+    """Indexes of one table in the order of their names: Airflow itself makes them in any order."""
+    for i in range(1, len(steps)):
+        here = steps[i]
+        j = i
+        while j > 0 and is_swap(steps[j - 1], here):
+            steps[j - 1], steps[j] = here, steps[j - 1]
+            j -= 1
     return steps
+
+
+def is_swap(before, after):
+    return (
+        before.table == after.table
+        and before.cost == after.cost == "INDEX"
+        and before.operation.startswith("CREATE")
+        and after.operation.startswith("CREATE")
+        and before.operation > after.operation
+    )
 
 
 def add_step(steps, step):
