@@ -328,12 +328,22 @@ CREATE FUNCTION airflow_pin.bad_rows(max_rows bigint DEFAULT 1000000,
 COMMENT ON FUNCTION airflow_pin.bad_rows(bigint, interval) IS
 'Rows and values that make a step of "airflow db migrate" (2.10 to 3.3.2) stop (critical) or that it changes (warning), worst first: orphans, xcom_values, xcom_archive, dag_run_conf, json_values, long_values, teams. value is the number of rows, fix_sql would mend them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
 
+CREATE FUNCTION airflow_pin.migration_plan(target text DEFAULT NULL,
+        OUT step integer, OUT component text, OUT revision text, OUT airflow_version text,
+        OUT relation text, OUT operation text, OUT lock_mode text, OUT rewrites boolean,
+        OUT scans boolean, OUT estimated_rows bigint, OUT bytes bigint, OUT eta_low interval,
+        OUT eta_high interval, OUT updates_rows boolean)
+    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'health_migration_plan';
+COMMENT ON FUNCTION airflow_pin.migration_plan(text) IS
+'What "airflow db migrate" to the Airflow release "target" (NULL: the newest known) will do from the current revisions on, in order; no rows when there is nothing to do. component: core or fab; airflow_version: the release that brought the revision, for fab that of its provider. relation is the name that the table has by then; NULL where a revision changes no table. lock_mode: the strongest lock that the migration holds on the relation by then, until the revision''s transaction ends. rewrites: the table''s file is written anew; scans: it is read in full; updates_rows: all or most of its rows are updated or deleted. estimated_rows and bytes (with indexes and TOAST) are those of now, from the last VACUUM or ANALYZE; NULL for a table that is not there yet, rows also for one never analyzed. eta_low and eta_high: how long the step takes once it has its lock, not counting waits; NULL for a table never analyzed. Waits for no lock of a table of Airflow. Errors: 22023 unknown target, or one older than the database; 55000 unknown revision in the database; 55P03 the version table is locked; 42P01 no Airflow tables.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA airflow_pin FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.resolve(text, text)
+GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.resolve(text, text),
+    airflow_pin.migration_plan(text)
     TO pg_monitor;
 GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
         airflow_pin.preflight(text), airflow_pin.is_ready(text)

@@ -68,6 +68,8 @@ reading_blockers(Oid relation)
 			  " FROM pg_catalog.pg_locks l"
 			  " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid"
 			  " WHERE l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock'"
+			  " AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"
+			  " WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
 			  " AND (l.relation OPERATOR(pg_catalog.=) $1 OR EXISTS (SELECT FROM"
 			  " pg_catalog.pg_index i WHERE i.indexrelid OPERATOR(pg_catalog.=) l.relation"
 			  " AND i.indrelid OPERATOR(pg_catalog.=) $1))",

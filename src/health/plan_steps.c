@@ -1,0 +1,142 @@
+/*
+ * plan_steps.c
+ *		What is known of Airflow's migrations: releases, revisions, and the steps of each.
+ *
+ * The knowledge itself is migration_steps.inc, made by tools/migration-plan/generate from real
+ * migrations. Revisions of a component are there in their order, which is a chain without branches.
+ */
+#include "plan_steps.h"
+
+#include "lib/stringinfo.h"
+
+#define RELEASE(release, core, fab, provider) {release, core, fab, provider},
+#define MIGRATION(which, id, of_version, since)
+#define STEP(table, text, lock, class, bits, columns, new_name)
+static const Release releases[] = {
+#include "migration_steps.inc"
+};
+#undef RELEASE
+#undef MIGRATION
+#undef STEP
+
+#define RELEASE(release, core, fab, provider)
+#define MIGRATION(which, id, of_version, since)                                                    \
+	{.component = which, .revision = id, .version = of_version, .release = since},
+#define STEP(table, text, lock, class, bits, columns, new_name)                                    \
+	{.relation = table,                                                                            \
+	 .operation = text,                                                                            \
+	 .lock_mode = lock,                                                                            \
+	 .cost = class,                                                                                \
+	 .flags = bits,                                                                                \
+	 .index_columns = columns,                                                                     \
+	 .renamed = new_name},
+static const PlanEntry entries[] = {
+#include "migration_steps.inc"
+};
+
+/* The release of that name, or the newest for NULL; NULL when it is not known. */
+const Release *
+plan_release(const char *name)
+{
+	if (name == NULL)
+		return &releases[lengthof(releases) - 1];
+	for (int i = 0; i < (int) lengthof(releases); i++)
+		if (strcmp(releases[i].name, name) == 0)
+			return &releases[i];
+	return NULL;
+}
+
+/* Where every plan starts at the earliest. */
+const Release *
+plan_first_release(void)
+{
+	return &releases[0];
+}
+
+/* The known releases as a list for a message. */
+const char *
+plan_releases_text(void)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < (int) lengthof(releases); i++)
+		appendStringInfo(&text, "%s%s", i > 0 ? ", " : "", releases[i].name);
+	return text.data;
+}
+
+static bool
+is_revision(const PlanEntry *entry, Component component, const char *revision)
+{
+	return entry->revision != NULL && entry->component == component &&
+		   strcmp(entry->revision, revision) == 0;
+}
+
+/*
+ * Where a revision is in its component's chain: an opaque number that grows along it, or -1 when it
+ * is not known. NULL stands for the time before the first revision.
+ */
+int
+plan_position(Component component, const char *revision)
+{
+	if (revision == NULL ||
+		(component == COMPONENT_CORE && strcmp(revision, releases[0].core_revision) == 0))
+		return 0;
+	for (int i = 0; i < (int) lengthof(entries); i++)
+		if (is_revision(&entries[i], component, revision))
+			return i + 1;
+	return -1;
+}
+
+/* The version that a known revision belongs to. */
+const char *
+plan_release_of(Component component, const char *revision)
+{
+	int position = plan_position(component, revision);
+
+	return position > 0 ? entries[position - 1].version : releases[0].name;
+}
+
+/* Is the form of a revision that first came with "release" in "target" already? */
+static bool
+is_in_release(const char *release, const Release *target)
+{
+	return plan_release(release) <= target;
+}
+
+/*
+ * The revisions of a component that are after a position, up to those of a release: a list of
+ * entries, each the form that this release has.
+ */
+List *
+plan_revisions(Component component, int after, const Release *target)
+{
+	const char *last_revision =
+		component == COMPONENT_CORE ? target->core_revision : target->fab_revision;
+	int last = plan_position(component, last_revision);
+	List *found = NIL;
+
+	for (int i = 0; i < (int) lengthof(entries); i++)
+	{
+		const PlanEntry *entry = &entries[i];
+
+		if (entry->revision == NULL || entry->component != component ||
+			!is_in_release(entry->release, target) ||
+			plan_position(component, entry->revision) <= after ||
+			plan_position(component, entry->revision) > last)
+			continue;
+		if (found != NIL && is_revision(llast(found), component, entry->revision))
+			found = list_delete_last(found);
+		found = lappend(found, unconstify(PlanEntry *, entry));
+	}
+	return found;
+}
+
+/* The step that follows a revision or a step of it; NULL after the last. */
+const PlanEntry *
+plan_next_step(const PlanEntry *entry)
+{
+	const PlanEntry *next = entry + 1;
+
+	return next < entries + lengthof(entries) && next->revision == NULL ? next : NULL;
+}

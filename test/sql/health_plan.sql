@@ -1,0 +1,179 @@
+-- migration_plan(): from each known release to each later one, with sizes and times, and what it refuses.
+\set ECHO none
+\set SHOW_CONTEXT never
+\pset pager off
+SET client_min_messages = warning;
+SET TimeZone = 'UTC';
+DROP EXTENSION IF EXISTS airflow_pin CASCADE;
+DROP SCHEMA IF EXISTS airflow_pin, lab, public CASCADE;
+CREATE SCHEMA public;
+CREATE EXTENSION airflow_pin;
+RESET client_min_messages;
+\set ECHO all
+-- A database without Airflow.
+SELECT * FROM airflow_pin.migration_plan();
+\echo :LAST_ERROR_SQLSTATE
+
+-- The plan needs no more of Airflow than the revision; sizes are from the catalog.
+CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);
+CREATE TABLE dag_run (id int, conf bytea);
+CREATE TABLE task_instance (id int);
+CREATE TABLE task_instance_history (id int);
+CREATE TABLE task_reschedule (id int);
+CREATE TABLE xcom (id int);
+CREATE TABLE log (id int);
+CREATE TABLE dataset (id int);
+CREATE TABLE ab_user (id int);
+CREATE TABLE ab_user_role (id int);
+SELECT * FROM airflow_pin.migration_plan();
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO alembic_version VALUES ('5f2621c13b39');
+
+CREATE SCHEMA lab;
+CREATE TABLE lab.release (name text, core text, fab text);
+INSERT INTO lab.release VALUES ('2.10.5', '5f2621c13b39', NULL), ('2.11.2', '5f2621c13b39', NULL),
+    ('3.0.6', 'fe199e1abd77', '6709f7a774b9'), ('3.1.8', '509b94a1042d', '6709f7a774b9'),
+    ('3.2.2', '1d6611b6ab7c', '02ca36b0235b'), ('3.3.2', 'd2f4e1b3c5a7', '02ca36b0235b');
+
+-- Make the database one of that release, as far as a plan looks.
+CREATE PROCEDURE lab.become(core text, fab text) LANGUAGE plpgsql AS $$
+BEGIN
+    SET LOCAL client_min_messages = warning;
+    UPDATE public.alembic_version SET version_num = core;
+    DROP TABLE IF EXISTS public.alembic_version_fab;
+    IF fab IS NOT NULL THEN
+        CREATE TABLE public.alembic_version_fab (version_num varchar(32));
+        INSERT INTO public.alembic_version_fab VALUES (fab);
+    END IF;
+END $$;
+
+CREATE TABLE lab.plan AS
+    SELECT ''::text AS start, ''::text AS target, * FROM airflow_pin.migration_plan() LIMIT 0;
+DO $$
+DECLARE
+    a lab.release;
+    b lab.release;
+BEGIN
+    FOR a IN SELECT * FROM lab.release LOOP
+        FOR b IN SELECT * FROM lab.release WHERE name >= a.name LOOP
+            CALL lab.become(a.core, a.fab);
+            INSERT INTO lab.plan SELECT a.name, b.name, * FROM airflow_pin.migration_plan(b.name);
+        END LOOP;
+    END LOOP;
+END $$;
+
+-- How much there is to do.
+SELECT a.name AS start, b.name AS target, count(step) AS steps,
+       count(DISTINCT revision) FILTER (WHERE component = 'core') AS core,
+       count(DISTINCT revision) FILTER (WHERE component = 'fab') AS fab
+FROM lab.release a JOIN lab.release b ON b.name >= a.name
+LEFT JOIN lab.plan p ON p.start = a.name AND p.target = b.name
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- Each plan ends at its target's revisions, has its steps in order, and core before FAB.
+SELECT start, target, (array_agg(revision ORDER BY step DESC) FILTER (WHERE component = 'core'))[1] = r.core AS core,
+       (array_agg(revision ORDER BY step DESC) FILTER (WHERE component = 'fab'))[1] AS fab,
+       max(step) = count(*) AS numbered,
+       string_agg(component, '' ORDER BY step) ~ '^(core)*(fab)*$' AS ordered
+FROM lab.plan p JOIN lab.release r ON r.name = p.target GROUP BY start, target, r.core ORDER BY 1, 2;
+
+-- A plan is the sum of its parts, where the releases' forms of a revision do not differ.
+SELECT target, revision, operation FROM lab.plan WHERE start = '2.11.2' AND target = '3.3.2'
+    AND airflow_version >= '3.1' AND component = 'core'
+EXCEPT ALL
+SELECT target, revision, operation FROM lab.plan WHERE start = '3.0.6' AND target = '3.3.2';
+
+-- What is rewritten, and what is updated in full.
+SELECT start, target, string_agg(DISTINCT relation, ' ' ORDER BY relation) FILTER (WHERE rewrites) AS rewritten
+FROM lab.plan GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT revision, relation, operation, lock_mode, scans FROM lab.plan
+WHERE start = '2.11.2' AND target = '3.3.2' AND updates_rows ORDER BY step;
+
+-- 0051 rewrites task_instance, but not in a session whose TimeZone is UTC.
+CALL lab.become('5f2621c13b39', NULL);
+SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
+SET TimeZone = 'Europe/Berlin';
+SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
+SET TimeZone = 'UTC';
+
+-- All of ab_user_role's steps.
+SELECT relation, operation, lock_mode, rewrites, scans FROM lab.plan
+WHERE start = '3.1.8' AND target = '3.3.2' AND relation ~ '^ab_user' ORDER BY step;
+
+-- Never analyzed: no rows, no times. With the sizes of the benchmark, which took 139 s: a total of half
+-- to double of that, and the slowest revisions in the right order. (pg_class is written to so that the
+-- test needs no 2 GB of tables.)
+SELECT relation, estimated_rows, bytes, eta_low > '20 s' AS low, eta_high BETWEEN eta_low AND '4 min' AS high
+FROM airflow_pin.migration_plan('3.0.6') WHERE revision = 'd59cbbef95eb' AND operation LIKE 'UPDATE%';
+UPDATE pg_class c SET reltuples = t.rows, relpages = t.mb * 128
+FROM (VALUES ('dag_run', 300e3, 67), ('task_instance', 2100e3, 608), ('task_instance_history', 200e3, 49),
+             ('xcom', 900e3, 156), ('log', 2000e3, 381), ('task_reschedule', 500e3, 60),
+             ('ab_user', 1000e3, 120), ('ab_user_role', 5000e3, 211)) AS t (name, rows, mb)
+WHERE c.oid = ('public.' || t.name)::regclass;
+INSERT INTO dag_run (conf) SELECT CASE WHEN i > 3 THEN '\x80057d942e'::bytea END FROM generate_series(1, 1000) i;
+SELECT relation, estimated_rows, bytes, eta_low > '20 s' AS low, eta_high BETWEEN eta_low AND '4 min' AS high
+FROM airflow_pin.migration_plan('3.0.6') WHERE revision = 'd59cbbef95eb' AND operation LIKE 'UPDATE%';
+-- Without statistics of conf, any number of runs may have one.
+SELECT relation, eta_low < '1 s' AS low, eta_high < '1 s' AS high FROM airflow_pin.migration_plan() WHERE operation LIKE '%OFFSET%';
+CREATE TEMP TABLE size AS SELECT reltuples, relpages FROM pg_class WHERE oid = 'dag_run'::regclass;
+ANALYZE dag_run (conf);
+UPDATE pg_class c SET reltuples = s.reltuples, relpages = s.relpages FROM size s WHERE oid = 'dag_run'::regclass;
+SELECT relation, eta_low < '1 s' AS low, eta_high < '1 s' AS high FROM airflow_pin.migration_plan() WHERE operation LIKE '%OFFSET%';
+SELECT sum(eta_low) BETWEEN '70 s' AND '139 s' AS low, sum(eta_high) BETWEEN '139 s' AND '278 s' AS high
+FROM airflow_pin.migration_plan();
+SELECT component, revision FROM airflow_pin.migration_plan()
+GROUP BY 1, 2 ORDER BY sum(eta_high) DESC LIMIT 5;
+
+-- A table's size is found under its present name, before and after it is renamed.
+UPDATE pg_class SET reltuples = 123, relpages = 2 WHERE oid = 'dataset'::regclass;
+SELECT DISTINCT relation, estimated_rows, bytes FROM airflow_pin.migration_plan('3.0.6')
+WHERE relation IN ('dataset', 'asset', 'asset_active') ORDER BY 1;
+
+-- In the middle of a migration.
+CALL lab.become('d59cbbef95eb', NULL);
+SELECT min(step), (array_agg(revision ORDER BY step))[1] AS next FROM airflow_pin.migration_plan('3.0.6');
+
+-- FAB: a newer provider than its release's is no error, and without FAB's tables there is no plan for it.
+CALL lab.become('509b94a1042d', '02ca36b0235b');
+SELECT count(*) FROM airflow_pin.migration_plan('3.1.8');
+CALL lab.become('509b94a1042d', NULL);
+SELECT DISTINCT revision, airflow_version FROM airflow_pin.migration_plan() WHERE component = 'fab' ORDER BY 1;
+ALTER TABLE ab_user RENAME TO ab_person;
+SELECT count(*) FROM airflow_pin.migration_plan() WHERE component = 'fab';
+ALTER TABLE ab_person RENAME TO ab_user;
+
+-- What monitoring may do.
+CREATE ROLE regress_plan_monitor IN ROLE pg_monitor;
+SET ROLE regress_plan_monitor;
+SELECT count(*) > 0 FROM airflow_pin.migration_plan();
+RESET ROLE;
+CREATE ROLE regress_plan_nobody;
+SET ROLE regress_plan_nobody;
+SELECT * FROM airflow_pin.migration_plan();
+RESET ROLE;
+DROP ROLE regress_plan_monitor, regress_plan_nobody;
+
+-- Refused.
+SELECT * FROM airflow_pin.migration_plan('4.0');
+\echo :LAST_ERROR_SQLSTATE
+SELECT * FROM airflow_pin.migration_plan('3.0.6');
+\echo :LAST_ERROR_SQLSTATE
+CALL lab.become('4bc4d934e2bc', NULL);
+SELECT * FROM airflow_pin.migration_plan();
+\echo :LAST_ERROR_SQLSTATE
+CALL lab.become('509b94a1042d', 'deadbeef');
+SELECT * FROM airflow_pin.migration_plan();
+\echo :LAST_ERROR_SQLSTATE
+CALL lab.become('509b94a1042d', NULL);
+INSERT INTO alembic_version VALUES ('1d6611b6ab7c');
+SELECT * FROM airflow_pin.migration_plan();
+\echo :LAST_ERROR_SQLSTATE
+DELETE FROM alembic_version;
+SELECT * FROM airflow_pin.migration_plan();
+\echo :LAST_ERROR_SQLSTATE
+SET airflow_pin.airflow_schema = 'lab';
+SELECT * FROM airflow_pin.migration_plan();
+\echo :LAST_ERROR_SQLSTATE
+SET airflow_pin.airflow_schema = 'nowhere';
+SELECT * FROM airflow_pin.migration_plan();
+\echo :LAST_ERROR_SQLSTATE
