@@ -140,6 +140,11 @@ CREATE FUNCTION airflow_pin.enforce_run() RETURNS trigger
 COMMENT ON FUNCTION airflow_pin.enforce_run() IS
 'Trigger for Airflow''s dag_run, put there by attach(): lets a new run pass, gives it the pinned version, or refuses it. Raises P0001 for a refused run that somebody asked for; a scheduler''s run is refused by inserting it as failed.';
 
+CREATE FUNCTION airflow_pin.hold_rerun() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'hold_rerun';
+COMMENT ON FUNCTION airflow_pin.hold_rerun() IS
+'Trigger for Airflow''s dag_run, put there by attach(): under a pin with reruns => pinned, raises P0001 for an update that would run an existing run again at another version or commit than the pinned one.';
+
 CREATE FUNCTION airflow_pin.protect_version() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'protect_version';
 COMMENT ON FUNCTION airflow_pin.protect_version() IS
@@ -196,7 +201,7 @@ COMMENT ON FUNCTION airflow_pin.detach() IS
 CREATE FUNCTION airflow_pin.status(OUT item text, OUT state text, OUT detail text)
     RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pin_status';
 COMMENT ON FUNCTION airflow_pin.status() IS
-'Are pins in force? One row an item: in_force (yes or no: the answer), extension, library, airflow_schema, airflow_revision, a trigger on each of four tables (present, missing or disabled), enabled, unpinned_dags, pins. Never waits for a lock.';
+'Are pins in force? One row an item: in_force (yes or no: the answer), extension, library, airflow_schema, airflow_revision, each trigger on Airflow''s tables (present, missing or disabled), enabled, unpinned_dags, pins. Never waits for a lock.';
 
 CREATE FUNCTION airflow_pin.pin(
         dag_id text,
@@ -211,7 +216,7 @@ CREATE FUNCTION airflow_pin.pin(
         reruns text DEFAULT 'airflow')
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'pin_pin';
 COMMENT ON FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text) IS
-'Holds new runs of a DAG at a version (NULL: the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. Returns the pin. valid_from in the future schedules the move. Errors: 42704 no such DAG, P0002 no such version, 02000 no such commit under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, or reruns => pinned, which this release cannot hold yet, 22023 unknown on_mismatch, run type or reruns, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables.';
+'Holds new runs of a DAG at a version (NULL: the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. Returns the pin. valid_from in the future schedules the move. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 no such commit under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type or reruns, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.unpin(dag_id text, reason text DEFAULT NULL)
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'pin_unpin';

@@ -38,6 +38,7 @@
 /* What attach() puts on Airflow's tables. Without column lists and WHEN: see doc/internals.md. */
 const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
 	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_INSERT_ROW, "BEFORE INSERT"},
+	{"dag_run", "hold_rerun", "airflow_pin_hold", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
 	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW,
 	 "BEFORE UPDATE"},
 	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},

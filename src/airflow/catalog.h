@@ -64,7 +64,7 @@ typedef struct AttachedTrigger
 	const char *event; /* the same in SQL */
 } AttachedTrigger;
 
-#define ATTACHED_TRIGGERS 4
+#define ATTACHED_TRIGGERS 5
 
 extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
 

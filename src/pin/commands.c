@@ -215,17 +215,10 @@ required_text(FunctionCallInfo fcinfo, int number, const char *name)
 	return text_argument(fcinfo, number);
 }
 
-/* A pin that would not do what it says is refused, too. */
 static void
 check_reruns(const char *reruns)
 {
-	if (strcmp(reruns, "pinned") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("re-runs of existing runs cannot be held yet"),
-				 errdetail("This release leaves what becomes of a cleared run to Airflow."),
-				 errhint("Leave reruns out; in Airflow, clear without \"latest version\".")));
-	if (strcmp(reruns, "airflow") != 0)
+	if (strcmp(reruns, "airflow") != 0 && strcmp(reruns, "pinned") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown reruns \"%s\"", reruns),
 				 errdetail("It is one of airflow, pinned."),

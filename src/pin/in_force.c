@@ -45,8 +45,8 @@ pins_obstacle(Oid dag_run, const char **hint)
 		AttachState state = airflow_find_trigger(relation, attached, &name);
 
 		if (state == ATTACH_MISSING)
-			return psprintf("Table %s has no trigger of airflow_pin: it is not attached.",
-							attached->table);
+			return psprintf("Table %s has no trigger %s of airflow_pin: it is not attached.",
+							attached->table, attached->function);
 		if (state == ATTACH_DISABLED)
 			return psprintf(
 				"The trigger of airflow_pin on %s is disabled or does not fire for every "

@@ -138,6 +138,7 @@ pin_from_tuple(Pin *pin, HeapTuple tuple, TupleDesc desc)
 	pin->dag_version_id = *DatumGetUUIDP(heap_getattr(tuple, COLUMN_DAG_VERSION_ID, desc, &isnull));
 	pin->version_number = DatumGetInt32(heap_getattr(tuple, COLUMN_VERSION_NUMBER, desc, &isnull));
 	pin->allow_override = DatumGetBool(heap_getattr(tuple, COLUMN_ALLOW_OVERRIDE, desc, &isnull));
+	pin->hold_reruns = strcmp(column_text(tuple, desc, COLUMN_RERUNS), "pinned") == 0;
 	if (!on_mismatch_from_name(on_mismatch, &action))
 		elog(ERROR, "unexpected on_mismatch \"%s\" in pinned_version", on_mismatch);
 	pin->on_mismatch = action;

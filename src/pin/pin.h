@@ -41,6 +41,7 @@ typedef struct Pin
 	uint8 on_mismatch;
 	uint8 run_types;
 	bool allow_override;
+	bool hold_reruns; /* reruns => 'pinned' */
 	char *bundle_name;
 	char *bundle_version;
 	char *dag_hash;

@@ -123,7 +123,7 @@ report_trigger(StatusReport *status, const AttachedTrigger *trigger)
 	Oid namespace = get_namespace_oid(status->schema, true);
 	Oid relation =
 		OidIsValid(namespace) ? get_relname_relid(trigger->table, namespace) : InvalidOid;
-	char *item = psprintf("trigger on %s", trigger->table);
+	char *item = psprintf("trigger %s on %s", trigger->function, trigger->table);
 	char *name;
 
 	switch (airflow_find_trigger(relation, trigger, &name))

@@ -93,6 +93,7 @@ class Live:
         self.check_asset_triggered_runs()
         self.check_body_only_commit()
         self.check_version_without_run()
+        self.check_reruns()
         self.check_rhythm()
         self.check_scheduler()
 
@@ -326,6 +327,37 @@ class Live:
             "the version that was diverted can be promoted",
             wrong_values(run, {"state": "success", "version_number": 2})
             + ([] if set(lab.tasks_that_ran("unrun", "promoted")) == {"keep", "new"} else ["other tasks ran"]),
+        )
+
+    def check_reruns(self) -> None:
+        """reruns => 'pinned': a finished run is not cleared to another version, and runs again at its own."""
+        lab = self.lab
+        lab.query("SELECT airflow_pin.pin('unrun', 1, reruns => 'pinned')")
+        problems = []
+        for run_id, latest in (("pinned", True), ("promoted", False)):
+            before = lab.run("unrun", run_id)
+            status, answer = self.clear("unrun", run_id, latest)
+            if status == 200:
+                problems.append(f"clearing {run_id} was accepted: {answer}")
+            problems += wrong_values(
+                lab.run("unrun", run_id), {key: before[key] for key in ("state", "version_number", "clear_number")}
+            )
+        self.check("a re-run at another version is refused", problems)
+
+        status, answer = self.clear("unrun", "pinned", False)
+        problems = [] if status == 200 else [f"HTTP {status}: {answer}"]
+        if not problems:
+            problems = wrong_values(
+                lab.wait_for_run("unrun", "pinned"),
+                {"state": "success", "version_number": 1, "bundle_version": self.commits[1], "clear_number": 1},
+            )
+        self.check("a re-run at the pinned version runs", problems)
+
+    def clear(self, dag_id: str, run_id: str, latest: bool) -> tuple[int, str]:
+        return self.lab.api(
+            "POST",
+            f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/clear",
+            {"dry_run": False, "run_on_latest_version": latest},
         )
 
     def version_of_unrun(self, number: int) -> dict:

@@ -21,7 +21,7 @@ CREATE DATABASE regress_airflow_pin_restored TEMPLATE template0;
 \set errors `pg_dump -d :'source' | psql -Xq -v ON_ERROR_STOP=1 -d regress_airflow_pin_restored 2>&1 >/dev/null`
 \echo :errors
 \c regress_airflow_pin_restored
-SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('trigger on dag_run', 'pins', 'in_force');
+SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('trigger enforce_run on dag_run', 'pins', 'in_force');
 SELECT * FROM lab.whole;
 SELECT version_number, on_mismatch, run_types, reason, valid_from <= now() AS valid FROM airflow_pin.pinned_version ORDER BY valid_from;
 SELECT event, from_version, to_version, reason FROM airflow_pin.pin_history ORDER BY id;

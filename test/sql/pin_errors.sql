@@ -40,8 +40,6 @@ SELECT airflow_pin.pin('d', run_types => '{}');
 \echo :SQLSTATE
 SELECT airflow_pin.pin('d', reruns => 'latest');
 \echo :SQLSTATE
-SELECT airflow_pin.pin('d', reruns => 'pinned');
-\echo :SQLSTATE
 SELECT airflow_pin.resolve('d', 'hourly');
 \echo :SQLSTATE
 -- times; the detail of the first tells the clock

@@ -124,7 +124,7 @@ SET ROLE regress_nobody;
 SELECT airflow_pin.detach();
 \echo :SQLSTATE
 RESET ROLE;
-SELECT item, state FROM airflow_pin.status() WHERE item = 'trigger on dag_run';
+SELECT item, state FROM airflow_pin.status() WHERE item = 'trigger enforce_run on dag_run';
 
 -- Monitoring: status(), pins(), resolve() and the tables, to read only.
 SET ROLE regress_monitor;

@@ -8,7 +8,7 @@ ALTER SCHEMA public RENAME TO "Airflow's ""Own""";
 SET search_path = "Airflow's ""Own""";
 CALL lab.two_versions('d');
 SET search_path = '';
-SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'trigger on dag_run', 'in_force');
+SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'trigger enforce_run on dag_run', 'in_force');
 SELECT airflow_pin.detach();
 SELECT airflow_pin.attach();
 SELECT version_number FROM airflow_pin.pin('d', 1);
@@ -52,13 +52,13 @@ SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('airflow_sch
 SELECT dag_id, pinned_version, latest_version, drift FROM airflow_pin.pins();
 -- The setting names it.
 SET airflow_pin.airflow_schema = 'second';
-SELECT item, state FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'trigger on dag_run', 'in_force');
+SELECT item, state FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'trigger enforce_run on dag_run', 'in_force');
 SELECT airflow_pin.pin('d', 1);
 \echo :SQLSTATE
 SET airflow_pin.airflow_schema = 'Airflow''s "Own"';
 SELECT airflow_pin.attach();
 SELECT version_number FROM airflow_pin.pin('d', 2);
-SELECT item, state FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'trigger on dag_run', 'in_force');
+SELECT item, state FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'trigger enforce_run on dag_run', 'in_force');
 SET airflow_pin.airflow_schema = 'nowhere';
 SELECT airflow_pin.pin('d', 1);
 \echo :SQLSTATE

@@ -1,0 +1,185 @@
+/*
+ * rerun.c
+ *		The trigger that holds re-runs of existing runs, for pins with reruns => 'pinned'.
+ *
+ * Clearing a run sets it back to queued, and with "latest version" moves it to another version and
+ * commit (airflow/models/taskinstance.py: clear_task_instances). Its task instances then are of two
+ * versions, and what they were before is gone, so such a re-run cannot be turned into one of the
+ * pinned version: it is refused, and nothing of it is changed. Only somebody who asks for it,
+ *through the API, the CLI or a TriggerDagRunOperator, clears a run; no scheduler does.
+ */
+#include "airflow_pin.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "airflow/catalog.h"
+#include "airflow/migration.h"
+#include "pin/cache.h"
+
+/* The update of a run. */
+typedef struct RunUpdate
+{
+	TriggerData *trigger;
+	TupleDesc desc;
+	const DagRunColumns *columns;
+} RunUpdate;
+
+PG_FUNCTION_INFO_V1(hold_rerun);
+
+static TriggerData *
+check_trigger_call(FunctionCallInfo fcinfo)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function \"hold_rerun\" must be fired BEFORE UPDATE FOR EACH ROW"),
+						errhint("Attach it with: SELECT airflow_pin.attach();")));
+	return trigger;
+}
+
+/* Is the column the same before and after, byte by byte? */
+static bool
+is_unchanged(const RunUpdate *update, AttrNumber column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(update->desc, column - 1);
+	bool no_old;
+	bool no_new;
+	Datum old = heap_getattr(update->trigger->tg_trigtuple, column, update->desc, &no_old);
+	Datum new = heap_getattr(update->trigger->tg_newtuple, column, update->desc, &no_new);
+
+	if (no_old || no_new)
+		return no_old && no_new;
+	return datum_image_eq(old, new, attribute->attbyval, attribute->attlen);
+}
+
+static char *
+column_text(const RunUpdate *update, HeapTuple tuple, AttrNumber column)
+{
+	bool isnull;
+	Datum value = heap_getattr(tuple, column, update->desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static bool
+state_is(const char *state, const char *one, const char *other)
+{
+	return state != NULL && (strcmp(state, one) == 0 || strcmp(state, other) == 0);
+}
+
+/* The foreign key empties the column when the version is deleted, which is not a re-run. */
+static bool
+version_is_deleted(const RunUpdate *update)
+{
+	bool isnull;
+
+	(void) heap_getattr(update->trigger->tg_newtuple, update->columns->created_dag_version_id,
+						update->desc, &isnull);
+	return isnull;
+}
+
+/*
+ * Does the update make the run run again, or at another version? Scheduling changes neither, and
+ * pays for no more than the comparison of three columns.
+ */
+static bool
+is_rerun(const RunUpdate *update)
+{
+	const DagRunColumns *columns = update->columns;
+	bool same_version = is_unchanged(update, columns->created_dag_version_id) &&
+						is_unchanged(update, columns->bundle_version);
+	char *after;
+
+	if (same_version && is_unchanged(update, columns->state))
+		return false;
+	after = column_text(update, update->trigger->tg_newtuple, columns->state);
+	if (!state_is(after, "queued", "running") || version_is_deleted(update))
+		return false;
+	return !same_version ||
+		   state_is(column_text(update, update->trigger->tg_trigtuple, columns->state), "success",
+					"failed");
+}
+
+/* The pin that holds re-runs of this DAG and run type now, or NULL. */
+static const Pin *
+holding_pin(const RunUpdate *update, const char *dag_id, const char *run_type)
+{
+	const PinList *pins;
+	const Pin *pin;
+
+	if (!pin_cache_get(dag_id, strlen(dag_id), &pins))
+		pins = pin_cache_fill(dag_id, strlen(dag_id));
+	pin = pins_ruling(pins, GetCurrentTimestamp());
+	if (pin == NULL || !pin->hold_reruns || pin->on_mismatch == ON_MISMATCH_OBSERVE ||
+		(pin->run_types & run_type_from_name(run_type, strlen(run_type))) == 0)
+		return NULL;
+	return airflow_is_migrating(RelationGetRelid(update->trigger->tg_relation)) ? NULL : pin;
+}
+
+/* Is the run, as it shall be, at the pinned version and commit? */
+static bool
+is_at_pin(const RunUpdate *update, const Pin *pin)
+{
+	HeapTuple tuple = update->trigger->tg_newtuple;
+	char *commit = column_text(update, tuple, update->columns->bundle_version);
+	bool isnull;
+	Datum version =
+		heap_getattr(tuple, update->columns->created_dag_version_id, update->desc, &isnull);
+
+	if (isnull || memcmp(DatumGetUUIDP(version), &pin->dag_version_id, sizeof(pg_uuid_t)) != 0)
+		return false;
+	if (commit == NULL || pin->bundle_version == NULL)
+		return commit == pin->bundle_version;
+	return strcmp(commit, pin->bundle_version) == 0;
+}
+
+/*
+ * BEFORE UPDATE FOR EACH ROW on dag_run.
+ */
+Datum
+hold_rerun(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = check_trigger_call(fcinfo);
+	DagRunColumns columns;
+	RunUpdate update = {.trigger = trigger, .desc = RelationGetDescr(trigger->tg_relation)};
+	const Pin *pin;
+	char *dag_id;
+	char *run_id;
+	char *run_type;
+
+	update.columns = dag_run_columns(RelationGetRelid(trigger->tg_relation));
+	if (!airflow_pin_enabled || update.columns->missing != NULL || !is_rerun(&update))
+		return PointerGetDatum(trigger->tg_newtuple);
+
+	columns = *update.columns;
+	update.columns = &columns;
+	dag_id = column_text(&update, trigger->tg_newtuple, columns.dag_id);
+	run_id = column_text(&update, trigger->tg_newtuple, columns.run_id);
+	run_type = column_text(&update, trigger->tg_newtuple, columns.run_type);
+	if (dag_id == NULL || run_id == NULL || run_type == NULL)
+		return PointerGetDatum(trigger->tg_newtuple);
+	pin = holding_pin(&update, dag_id, run_type);
+	if (pin == NULL || is_at_pin(&update, pin))
+		return PointerGetDatum(trigger->tg_newtuple);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_RAISE_EXCEPTION),
+			 errmsg("airflow_pin refused to run \"%s\" of DAG \"%s\" again", run_id, dag_id),
+			 errdetail("The DAG is pinned to version %d%s%s with reruns => 'pinned', and the "
+					   "run would be of another version or commit.",
+					   pin->version_number, pin->bundle_version ? " at commit " : "",
+					   pin->bundle_version ? pin->bundle_version : ""),
+			 errhint("Clear a run of the pinned version without \"latest version\", or let "
+					 "Airflow have its way: SELECT airflow_pin.pin(%s, %d, reruns => "
+					 "'airflow');",
+					 quote_literal_cstr(dag_id), pin->version_number)));
+}
