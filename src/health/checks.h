@@ -21,6 +21,9 @@ extern void check_locks(FindingList *findings);
 extern void check_long_transactions(FindingList *findings);
 extern void check_autovacuum(FindingList *findings);
 
+/* What the catalogs and settings tell: dependents, invalid indexes, timeouts, slots, ... */
+extern void check_catalog(FindingList *findings);
+
 /* Orphans and duplicates in the FAB tables; at most about 1 s. */
 extern void check_fab(FindingList *findings);
 

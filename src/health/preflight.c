@@ -26,6 +26,7 @@ static const struct
 	{"autovacuum", check_autovacuum},
 	{"table_sizes", check_table_sizes},
 	{"disk_space", check_disk_space},
+	{"catalog", check_catalog},
 	{"fab_report", check_fab},
 	{"bad_rows", check_bad_rows},
 };
