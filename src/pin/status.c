@@ -170,15 +170,28 @@ report_pins(StatusReport *status)
 					row_text(0, 3)));
 }
 
+/* GuardedCall: may work be done on Airflow's tables in their owner's name? Takes no lock. */
+static void
+check_ownership(void *arg)
+{
+	(void) airflow_dag_run(((StatusReport *) arg)->schema);
+}
+
 /* The answer. */
 static void
 report_in_force(StatusReport *status)
 {
 	const char *obstacle = status->obstacle;
 	const char *hint = NULL;
+	ErrorData *error;
 
 	if (obstacle == NULL && !airflow_has_versions(status->schema))
 		obstacle = "These are not the tables of Airflow 3: run \"airflow db migrate\" first.";
+	if (obstacle == NULL && (error = guarded_call(check_ownership, status)) != NULL)
+	{
+		obstacle = psprintf("%s.", error->message);
+		hint = error->hint;
+	}
 	if (obstacle == NULL)
 		obstacle = pins_obstacle(dag_run_relation(status), &hint);
 	report(status, "in_force", obstacle ? "no" : "yes",

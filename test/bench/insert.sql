@@ -5,7 +5,7 @@
 SET client_min_messages = warning;
 
 CREATE EXTENSION airflow_pin;
-SELECT airflow_pin.attach();
+SELECT airflow_pin.attach() \g /dev/null
 CREATE FUNCTION empty_trigger() RETURNS trigger LANGUAGE c AS :'library', 'empty_trigger';
 
 -- What a user would write without this extension.
