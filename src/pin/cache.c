@@ -2,8 +2,8 @@
  * cache.c
  *		dag_id to pins, in each backend.
  *
- * The cache holds only DAGs that this backend has inserted runs of, pinned or not, and no more
- * than CACHE_LIMIT bytes: when it is full it starts anew.
+ * The cache holds only DAGs that this backend has inserted runs of, or whose versions or re-runs it
+ * has looked at, pinned or not, and no more than CACHE_LIMIT bytes: when it is full it starts anew.
  *
  * Any change of pinned_version sends a relcache invalidation of it (pin_cache_announce, from a
  * trigger on that table): at commit to all backends, at once to this one, and again to
