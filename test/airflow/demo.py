@@ -104,6 +104,10 @@ class Demo:
 
         step("SQL: SELECT * FROM airflow_pin.status()")
         print_table(lab.query("SELECT * FROM airflow_pin.status()"))
+        step("SQL: SELECT check_name, severity, object, message FROM airflow_pin.preflight()")
+        print_table(
+            lab.query("SELECT check_name, severity, coalesce(object, '') AS object, message FROM airflow_pin.preflight()")
+        )
 
     def manual_run(self, run_id: str, expect: str = "v1") -> None:
         step(f"run: {run_id}, triggered through the API")
