@@ -58,12 +58,6 @@ static const struct
 	{"asset_materialization", RUN_ASSET_MATERIALIZATION},
 };
 
-const char *
-on_mismatch_name(OnMismatch on_mismatch)
-{
-	return on_mismatch_names[on_mismatch];
-}
-
 bool
 on_mismatch_from_name(const char *name, OnMismatch *on_mismatch)
 {

@@ -55,7 +55,6 @@ typedef struct PinList
 	Pin pins[FLEXIBLE_ARRAY_MEMBER];
 } PinList;
 
-extern const char *on_mismatch_name(OnMismatch on_mismatch);
 extern bool on_mismatch_from_name(const char *name, OnMismatch *on_mismatch);
 extern RunType run_type_from_name(const char *name, size_t length);
 extern const char *run_type_names(void);

@@ -22,6 +22,7 @@
 #include "airflow/catalog.h"
 #include "airflow/migration.h"
 #include "pin/cache.h"
+#include "util/trigger_call.h"
 
 /* The update of a run. */
 typedef struct RunUpdate
@@ -32,19 +33,6 @@ typedef struct RunUpdate
 } RunUpdate;
 
 PG_FUNCTION_INFO_V1(hold_rerun);
-
-static TriggerData *
-check_trigger_call(FunctionCallInfo fcinfo)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function \"hold_rerun\" must be fired BEFORE UPDATE FOR EACH ROW"),
-						errhint("Attach it with: SELECT airflow_pin.attach();")));
-	return trigger;
-}
 
 /* Is the column the same before and after, byte by byte? */
 static bool
@@ -148,7 +136,7 @@ is_at_pin(const RunUpdate *update, const Pin *pin)
 Datum
 hold_rerun(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = check_trigger_call(fcinfo);
+	TriggerData *trigger = require_before_update_row(fcinfo, "hold_rerun");
 	DagRunColumns columns;
 	RunUpdate update = {.trigger = trigger, .desc = RelationGetDescr(trigger->tg_relation)};
 	const Pin *pin;

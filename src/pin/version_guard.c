@@ -34,6 +34,7 @@
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
+#include "util/trigger_call.h"
 #include "util/uuid_v7.h"
 
 /* A table of which a version has one row, and how to see that its content changes. */
@@ -64,20 +65,6 @@ typedef struct VersionChange
 } VersionChange;
 
 PG_FUNCTION_INFO_V1(protect_version);
-
-static TriggerData *
-check_trigger_call(FunctionCallInfo fcinfo)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function \"protect_version\" must be fired BEFORE UPDATE FOR EACH "
-							   "ROW"),
-						errhint("Attach it with: SELECT airflow_pin.attach();")));
-	return trigger;
-}
 
 static const VersionTable *
 find_table(const char *name)
@@ -341,7 +328,7 @@ log_failure(const VersionChange *change, const ErrorData *error)
 Datum
 protect_version(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = check_trigger_call(fcinfo);
+	TriggerData *trigger = require_before_update_row(fcinfo, "protect_version");
 	VersionChange change = {.trigger = trigger};
 	ErrorData *error;
 
