@@ -3,34 +3,22 @@
  *		migration_plan(): what "airflow db migrate" will do to which table, and how long it takes.
  *
  * Nothing here waits for a lock on a table of Airflow, or reads one but for the revision: sizes
- *come from the system catalogs.
+ *come from the system catalogs and the files.
  */
 #include "airflow_pin.h"
 
-#include <math.h>
-
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
 #include "health/plan_cost.h"
 #include "health/plan_steps.h"
-#include "util/owner_scope.h"
+#include "health/relation_size.h"
+#include "health/revision.h"
 #include "util/query.h"
 #include "util/result_rows.h"
 
@@ -48,71 +36,21 @@ typedef struct MigrationPlan
 
 PG_FUNCTION_INFO_V1(health_migration_plan);
 
-/* Pages, rows and TOAST table of a relation by pg_class; false when it is gone. */
-static bool
-class_size(Oid relation, double *bytes, double *rows, Oid *toast)
-{
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Form_pg_class form;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	form = (Form_pg_class) GETSTRUCT(tuple);
-	*bytes = (double) form->relpages * BLCKSZ;
-	*rows = form->reltuples;
-	*toast = form->reltoastrelid;
-	ReleaseSysCache(tuple);
-	return true;
-}
-
-/* Bytes of a table's indexes. */
-static double
-index_bytes(Oid table)
-{
-	Relation pg_index = table_open(IndexRelationId, AccessShareLock);
-	double total = 0;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(table));
-	scan = systable_beginscan(pg_index, IndexIndrelidIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		double bytes;
-		double rows;
-		Oid toast;
-
-		if (class_size(((Form_pg_index) GETSTRUCT(tuple))->indexrelid, &bytes, &rows, &toast))
-			total += bytes;
-	}
-	systable_endscan(scan);
-	table_close(pg_index, AccessShareLock);
-	return total;
-}
-
-/*
- * Size of a table as of its last VACUUM or ANALYZE: pg_class is all that can be read while a
- * migration holds its lock on the table.
- */
+/* Rows and bytes of a table, from the catalogs and its files. */
 static TableSize
 table_size(Oid table)
 {
-	TableSize size = {.relation = table};
-	double toast_bytes = 0;
-	double toast_rows;
-	Oid toast;
-	Oid none;
+	TableSize result = {.relation = table};
+	RelationSize size;
 
-	if (!OidIsValid(table) || !class_size(table, &size.heap_bytes, &size.rows, &toast))
-		return (TableSize){.relation = InvalidOid};
-	size.known = size.rows >= 0;
-	size.rows = Max(size.rows, 0);
-	if (OidIsValid(toast))
-		(void) class_size(toast, &toast_bytes, &toast_rows, &none);
-	size.total_bytes = size.heap_bytes + toast_bytes + index_bytes(table);
-	return size;
+	if (!OidIsValid(table))
+		return result;
+	size = relation_size(table);
+	result.known = size.estimated_rows >= 0;
+	result.rows = Max(size.estimated_rows, 0);
+	result.heap_bytes = size.heap;
+	result.total_bytes = relation_total_bytes(&size);
+	return result;
 }
 
 /*
@@ -142,15 +80,6 @@ static bool
 timezone_is_utc(void)
 {
 	return !TimestampTimestampTzRequiresRewrite();
-}
-
-static Datum
-interval_datum(double seconds)
-{
-	Interval *interval = palloc0(sizeof(Interval));
-
-	interval->time = (int64) rint(seconds * 1000) * (USECS_PER_SEC / 1000);
-	return IntervalPGetDatum(interval);
 }
 
 /* A row of the result, filled in column by column. */
@@ -197,8 +126,8 @@ emit_step(MigrationPlan *plan, const PlanEntry *revision, const PlanEntry *step)
 	put(&row, BoolGetDatum(rewrites || (flags & STEP_SCANS) != 0), false);
 	put(&row, Int64GetDatum((int64) size.rows), !size.known);
 	put(&row, Int64GetDatum((int64) size.total_bytes), !exists);
-	put(&row, interval_datum(eta.low), exists && !size.known);
-	put(&row, interval_datum(eta.high), exists && !size.known);
+	put(&row, IntervalPGetDatum(interval_of_seconds(eta.low)), exists && !size.known);
+	put(&row, IntervalPGetDatum(interval_of_seconds(eta.high)), exists && !size.known);
 	put(&row, BoolGetDatum((flags & STEP_UPDATES_ROWS) != 0), false);
 	Assert(row.count == PLAN_COLUMNS);
 	result_row(plan->fcinfo, row.values, row.nulls);
@@ -224,66 +153,26 @@ emit_revisions(MigrationPlan *plan, List *revisions)
 }
 
 static void
-raise_no_single_revision(const char *table, uint64 count)
+raise_no_single_revision(const char *table, int count)
 {
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("table \"%s\" has " UINT64_FORMAT " revisions where it should have one",
-						   table, count),
+					errmsg("table \"%s\" has %d revisions where it should have one", table, count),
 					errdetail("A plan starts at the one revision that the database is at."),
 					errhint("See \"airflow db check-migrations\".")));
 }
 
-static void
-raise_locked(Oid relation, const char *schema, const char *table)
-{
-	QueryArgs args = {0};
-	const char *holders;
-
-	arg_datum(&args, OIDOID, ObjectIdGetDatum(relation));
-	arg_datum(&args, OIDOID, ObjectIdGetDatum(MyDatabaseId));
-	query_run("SELECT pg_catalog.string_agg(DISTINCT pid::text, ', ') FROM pg_catalog.pg_locks"
-			  " WHERE relation OPERATOR(pg_catalog.=) $1 AND database OPERATOR(pg_catalog.=) $2"
-			  " AND granted"
-			  " AND mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock'",
-			  &args, true, 1);
-	holders = row_text(0, 1);
-	ereport(ERROR,
-			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-			 errmsg("table \"%s.%s\" is locked", schema, table),
-			 holders ? errdetail("The lock's holder is process %s.", holders)
-					 : errdetail("A session waits for a lock that no reader may pass, or has just "
-								 "let go of one."),
-			 errhint("The plan starts at the revision in this table. Try again when the migration, "
-					 "or whatever else holds it, is done.")));
-}
-
-/*
- * The revision that a version table holds, or NULL when there is no such table. Raises an error
- * rather than wait for a lock on it.
- */
+/* The revision that a version table holds, or NULL when there is no such table. */
 static const char *
-read_revision(const MigrationPlan *plan, const char *schema, const char *table)
+read_revision(const char *schema, const char *table)
 {
-	Oid relation = get_relname_relid(table, plan->namespace);
-	OwnerScope scope;
+	List *revisions;
 
-	if (!OidIsValid(relation))
+	if (!revisions_exist(schema, table))
 		return NULL;
-	if (!ConditionalLockRelationOid(relation, AccessShareLock))
-		raise_locked(relation, schema, table);
-	if (get_relname_relid(table, plan->namespace) != relation || !relation_is_table(relation))
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("\"%s.%s\" is not a table of Airflow", schema, table),
-						errdetail("It was dropped or replaced just now, or is a view."),
-						errhint("Check airflow_pin.airflow_schema.")));
-	owner_scope_enter_foreign(&scope, relation);
-	query_run(psprintf("SELECT version_num FROM %s.%s", quote_identifier(schema),
-					   quote_identifier(table)),
-			  NULL, true, 2);
-	owner_scope_leave(&scope);
-	if (SPI_processed != 1)
-		raise_no_single_revision(table, SPI_processed);
-	return row_required_text(0, 1);
+	revisions = read_revisions(schema, table);
+	if (list_length(revisions) != 1)
+		raise_no_single_revision(table, list_length(revisions));
+	return linitial(revisions);
 }
 
 /* Position of the database's revision; raises an error for one that no known release has. */
@@ -321,7 +210,7 @@ known_target(const char *name)
 static void
 plan_core(MigrationPlan *plan, const char *schema, const Release *target)
 {
-	const char *revision = read_revision(plan, schema, "alembic_version");
+	const char *revision = read_revision(schema, CORE_VERSION_TABLE);
 	int position;
 
 	if (revision == NULL)
@@ -347,7 +236,7 @@ plan_fab(MigrationPlan *plan, const char *schema, const Release *target)
 
 	if (target->fab_revision == NULL || !OidIsValid(get_relname_relid("ab_user", plan->namespace)))
 		return;
-	revision = read_revision(plan, schema, "alembic_version_fab");
+	revision = read_revision(schema, FAB_VERSION_TABLE);
 	emit_revisions(plan,
 				   plan_revisions(COMPONENT_FAB, known_position(COMPONENT_FAB, revision), target));
 }

@@ -26,6 +26,7 @@
 
 #include "airflow/catalog.h"
 #include "health/block_walk.h"
+#include "health/try_lock.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
@@ -164,56 +165,14 @@ report_unknown(Probe *probe, const Rule *rule, const char *message, const char *
 										 .hint = hint});
 }
 
-/* Say who keeps us from a table: who has, or waits for, ACCESS EXCLUSIVE on it or on an index. */
-static char *
-lock_holders(Oid relation)
-{
-	QueryArgs args = {0};
-	char *holders = NULL;
-	MemoryContext caller = CurrentMemoryContext;
-
-	arg_datum(&args, OIDOID, ObjectIdGetDatum(relation));
-	SPI_connect();
-	query_run("SELECT pg_catalog.string_agg(DISTINCT COALESCE('pid ' OPERATOR(pg_catalog.||)"
-			  " l.pid::pg_catalog.text, 'a prepared transaction'), ', ')"
-			  " FROM pg_catalog.pg_locks l WHERE l.locktype OPERATOR(pg_catalog.=) 'relation'"
-			  " AND l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock'"
-			  " AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"
-			  " WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
-			  " AND (l.relation OPERATOR(pg_catalog.=) $1 OR l.relation OPERATOR(pg_catalog.=) ANY"
-			  " (SELECT i.indexrelid FROM pg_catalog.pg_index i"
-			  " WHERE i.indrelid OPERATOR(pg_catalog.=) $1))",
-			  &args, true, 1);
-	if (!row_is_null(0, 1))
-		holders = MemoryContextStrdup(caller, row_text(0, 1));
-	SPI_finish();
-	return holders;
-}
-
 static void
 report_locked(Probe *probe, const Rule *rule, const char *table)
 {
 	Oid relation = get_relname_relid(table, probe->namespace);
-	char *holders = OidIsValid(relation) ? lock_holders(relation) : NULL;
 
 	report_unknown(probe, rule,
-				   psprintf("\"%s\" is locked by %s", table, holders ? holders : "another session"),
+				   psprintf("\"%s\" is locked by %s", table, reading_blockers(relation)),
 				   "Call it again when the lock is gone; airflow_pin.locks() shows the session.");
-}
-
-/* Lock the indexes, which the planner would wait for. */
-static bool
-lock_indexes(Oid relation)
-{
-	Relation table = table_open(relation, NoLock);
-	List *indexes = RelationGetIndexList(table);
-	ListCell *cell;
-	bool locked = true;
-
-	table_close(table, NoLock);
-	foreach (cell, indexes)
-		locked = locked && ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock);
-	return locked;
 }
 
 /* Lock a table of the rule if that needs no waiting; says so in a finding when it does. */
@@ -222,7 +181,7 @@ lock_table(Probe *probe, const Rule *rule, const char *table)
 {
 	Oid relation = get_relname_relid(table, probe->namespace);
 
-	if (!ConditionalLockRelationOid(relation, AccessShareLock))
+	if (!try_lock_for_reading(relation))
 	{
 		report_locked(probe, rule, table);
 		return false;
@@ -231,11 +190,6 @@ lock_table(Probe *probe, const Rule *rule, const char *table)
 		get_rel_relkind(relation) != RELKIND_RELATION || !relation_is_table(relation))
 	{
 		report_unknown(probe, rule, psprintf("\"%s\" is not a plain table", table), NULL);
-		return false;
-	}
-	if (!lock_indexes(relation))
-	{
-		report_locked(probe, rule, table);
 		return false;
 	}
 	return true;

@@ -12,12 +12,11 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_index.h"
-#include "catalog/pg_type.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/syscache.h"
 
-#include "util/query.h"
+#include "util/lock_blockers.h"
 
 /* The planner locks every index of a table that it reads. */
 static bool
@@ -51,29 +50,11 @@ try_lock_for_reading(Oid relation)
 		   SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)) && try_lock_indexes(relation);
 }
 
-/*
- * Who holds, or waits before us for, ACCESS EXCLUSIVE on a table or an index of it: "pid 7
- * (migration)". To be called between SPI_connect() and SPI_finish().
- */
+/* Who is in the way, for a message, after try_lock_for_reading() has failed. */
 char *
 reading_blockers(Oid relation)
 {
-	QueryArgs args = {0};
-	char *blockers;
+	char *blockers = OidIsValid(relation) ? lock_blockers(relation, AccessShareLock) : NULL;
 
-	arg_datum(&args, OIDOID, ObjectIdGetDatum(relation));
-	query_run("SELECT pg_catalog.string_agg(DISTINCT CASE WHEN l.pid IS NULL"
-			  " THEN 'a prepared transaction' ELSE pg_catalog.format('pid %s (%s)', l.pid,"
-			  " COALESCE(NULLIF(a.application_name, ''), a.backend_type, 'unknown')) END, ', ')"
-			  " FROM pg_catalog.pg_locks l"
-			  " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid"
-			  " WHERE l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock'"
-			  " AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"
-			  " WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
-			  " AND (l.relation OPERATOR(pg_catalog.=) $1 OR EXISTS (SELECT FROM"
-			  " pg_catalog.pg_index i WHERE i.indexrelid OPERATOR(pg_catalog.=) l.relation"
-			  " AND i.indrelid OPERATOR(pg_catalog.=) $1))",
-			  &args, true, 1);
-	blockers = row_text(0, 1);
-	return blockers ? blockers : pstrdup("a session that is gone now");
+	return blockers ? blockers : pstrdup("another session");
 }

@@ -18,6 +18,7 @@
 #include "airflow/catalog.h"
 #include "pin/commands.h"
 #include "util/guarded.h"
+#include "util/lock_blockers.h"
 #include "util/query.h"
 
 #define DETACH_LOCK_TIMEOUT 2000
@@ -33,6 +34,7 @@ typedef struct TableDdl
 	Oid relations[MAX_STATEMENTS];
 	int current;
 	int lock_timeout; /* milliseconds */
+	LOCKMODE lock;	  /* that the statements take */
 	const char *schema;
 	void (*prepare)(struct TableDdl *ddl); /* adds the statements */
 } TableDdl;
@@ -67,30 +69,11 @@ run_ddl(void *arg)
 	AtEOXact_GUC(true, guc_level);
 }
 
-/* Who holds a lock on the table that DDL has to wait for. */
-static char *
-lock_holders(Oid relation)
-{
-	QueryArgs args = {0};
-	MemoryContext context = CurrentMemoryContext;
-	char *pids;
-
-	SPI_connect();
-	arg_datum(&args, OIDOID, ObjectIdGetDatum(relation));
-	query_run("SELECT pg_catalog.string_agg(DISTINCT pid::pg_catalog.text, ', ')"
-			  " FROM pg_catalog.pg_locks WHERE relation OPERATOR(pg_catalog.=) $1 AND granted"
-			  " AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()",
-			  &args, false, 1);
-	pids = row_text(0, 1);
-	pids = MemoryContextStrdup(context, pids ? pids : "unknown");
-	SPI_finish();
-	return pids;
-}
-
 static void
 run_ddl_or_give_up(TableDdl *ddl)
 {
 	ErrorData *error = guarded_call(run_ddl, ddl);
+	char *blockers;
 
 	if (error == NULL)
 		return;
@@ -102,12 +85,13 @@ run_ddl_or_give_up(TableDdl *ddl)
 						errdetail("Somebody holds an ACCESS EXCLUSIVE lock on one of them."),
 						errhint("Wait until they are done and try again, or raise lock_timeout. "
 								"Nothing was changed.")));
+	blockers = lock_blockers(ddl->relations[ddl->current], ddl->lock);
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 			 errmsg("could not lock table \"%s\" within %d ms", ddl->tables[ddl->current],
 					ddl->lock_timeout),
-			 errdetail("Sessions that hold a lock on it: %s.",
-					   lock_holders(ddl->relations[ddl->current])),
+			 blockers ? errdetail("Sessions that hold or await a lock on it: %s.", blockers)
+					  : errdetail("Whoever held a lock on it has let go of it."),
 			 errhint("Wait until they are done and try again, or raise lock_timeout. Nothing was "
 					 "changed.")));
 }
@@ -193,7 +177,9 @@ prepare_attach(TableDdl *ddl)
 Datum
 pin_attach(PG_FUNCTION_ARGS)
 {
-	TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT, .prepare = prepare_attach};
+	TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT,
+					.lock = ShareRowExclusiveLock,
+					.prepare = prepare_attach};
 
 	ddl.schema = PG_ARGISNULL(0) ? airflow_schema() : NameStr(*PG_GETARG_NAME(0));
 	if (!PG_ARGISNULL(1))
@@ -228,7 +214,9 @@ pin_detach(PG_FUNCTION_ARGS)
 
 	while ((schema = airflow_attached_schema()) != NULL)
 	{
-		TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT, .prepare = prepare_detach};
+		TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT,
+						.lock = AccessExclusiveLock,
+						.prepare = prepare_detach};
 
 		ddl.schema = schema;
 		run_ddl_or_give_up(&ddl);
