@@ -1,11 +1,11 @@
 /*
  * check_catalog.c
  *		Checks of what PostgreSQL's own catalogs and settings tell: what hangs on Airflow's tables
- *and would make a migration's ALTER TABLE fail, what is broken, what would end or slow it.
+ * and would make a migration's ALTER TABLE fail, what is broken, what would end or slow it.
  *
  * One row of the table below a check: a query over catalogs, which takes no lock on Airflow's
- *tables, with a row for each thing that is found: object, value, threshold, message, SQL that would
- *mend it.
+ * tables, with a row for each thing that is found: object, value, threshold, message, SQL that
+ * would mend it.
  */
 #include "checks.h"
 

@@ -2,8 +2,9 @@
  * checks.h
  *		The checks of preflight(): one function each, that adds what it finds to the list.
  *
- * They are called between SPI_connect() and SPI_finish(), with a search_path of pg_catalog only,
- *and in a subtransaction: a check that raises an error counts as unknown. None waits for a lock.
+ * They are called between SPI_connect() and SPI_finish(), with a search_path of pg_catalog
+ * only, and in a subtransaction: a check that raises an error counts as unknown. None waits
+ * for a lock.
  */
 #ifndef HEALTH_CHECKS_H
 #define HEALTH_CHECKS_H

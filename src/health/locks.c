@@ -3,7 +3,7 @@
  *		locks(): who holds and who waits for locks on Airflow's tables, as a tree.
  *
  * All of it comes from the lock manager and from pg_stat_activity, read with the caller's own
- *rights, so that nobody sees a query text that the server would hide from him.
+ * rights, so that nobody sees a query text that the server would hide from him.
  */
 #include "postgres.h"
 

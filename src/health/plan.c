@@ -2,8 +2,8 @@
  * plan.c
  *		migration_plan(): what "airflow db migrate" will do to which table, and how long it takes.
  *
- * Nothing here waits for a lock on a table of Airflow, or reads one but for the revision: sizes
- *come from the system catalogs and the files.
+ * Nothing here waits for a lock on a table of Airflow, or reads one but for the revision:
+ * sizes come from the system catalogs and the files.
  */
 #include "airflow_pin.h"
 

@@ -2,11 +2,11 @@
  * plan_cost.c
  *		How long a step of a migration takes, from the size of its table.
  *
- * The rates are fitted to the statements of real migrations 2.11.2 to 3.3.2 of the benchmark data
- *set (tools/migration-plan/calibrate) on two cores, with everything in the operating system's
- *cache: 139 s on an idle machine, 186 s on a busy one. Assumed rather than measured are those for
- * INSERT and DELETE, whose tables are small there, and for what is not in the cache. Other machines
- * differ: every estimate is a range.
+ * The rates are fitted to the statements of real migrations 2.11.2 to 3.3.2 of the benchmark
+ * data set (tools/migration-plan/calibrate) on two cores, with everything in the operating
+ * system's cache: 139 s on an idle machine, 186 s on a busy one. Assumed rather than measured
+ * are those for INSERT and DELETE, whose tables are small there, and for what is not in the
+ * cache. Other machines differ: every estimate is a range.
  */
 #include "plan_cost.h"
 

@@ -2,11 +2,12 @@
  * rerun.c
  *		The trigger that holds re-runs of existing runs, for pins with reruns => 'pinned'.
  *
- * Clearing a run sets it back to queued, and with "latest version" moves it to another version and
- * commit (airflow/models/taskinstance.py: clear_task_instances). Its task instances then are of two
- * versions, and what they were before is gone, so such a re-run cannot be turned into one of the
- * pinned version: it is refused, and nothing of it is changed. Only somebody who asks for it,
- *through the API, the CLI or a TriggerDagRunOperator, clears a run; no scheduler does.
+ * Clearing a run sets it back to queued, and with "latest version" moves it to another version
+ * and commit (airflow/models/taskinstance.py: clear_task_instances). Its task instances then
+ * are of two versions, and what they were before is gone, so such a re-run cannot be turned
+ * into one of the pinned version: it is refused, and nothing of it is changed. Only somebody
+ * who asks for it, through the API, the CLI or a TriggerDagRunOperator, clears a run; no
+ * scheduler does.
  */
 #include "airflow_pin.h"
 

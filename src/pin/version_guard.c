@@ -2,12 +2,12 @@
  * version_guard.c
  *		The triggers that keep a pinned version what it was.
  *
- * SerializedDagModel.write_dag (airflow/models/serialized_dag.py) changes the latest version in
- * place when its content changed and it has no task instances yet, or when only the bundle moved
- *on; DagCode.update_source_code (airflow/models/dagcode.py) follows. Where that version is pinned,
- *the change goes to a version of its own instead, as if the pinned one already had task instances,
- *and the pinned row is returned as it was. Airflow counts it as updated, and finds the new version,
- *with the right hash, at its next parse.
+ * SerializedDagModel.write_dag (airflow/models/serialized_dag.py) changes the latest version
+ * in place when its content changed and it has no task instances yet, or when only the bundle
+ * moved on; DagCode.update_source_code (airflow/models/dagcode.py) follows. Where that version
+ * is pinned, the change goes to a version of its own instead, as if the pinned one already had
+ * task instances, and the pinned row is returned as it was. Airflow counts it as updated, and
+ * finds the new version, with the right hash, at its next parse.
  *
  * All three tables go the same way: the next version is found, or made as a copy of the pinned one,
  * and the values of the new row are set on the next version's row of that table. When that fails,
