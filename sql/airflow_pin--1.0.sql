@@ -311,7 +311,7 @@ CREATE FUNCTION airflow_pin.preflight(target text DEFAULT NULL)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'preflight';
 COMMENT ON FUNCTION airflow_pin.preflight(text) IS
-'Every check before "airflow db migrate" in one list, worst first; target is the Airflow version to migrate to, as 3.3.2. Checks: airflow_schema, in_flight, queued_long, lock_holders, idle_in_transaction, prepared_transactions, long_transactions, autovacuum, wraparound, table_sizes, leftovers, dead_rows, disk_space. Waits for no lock on Airflow''s tables; a check that cannot be made has severity unknown and says why. Error: 22023 target is not a version.';
+'Every check before "airflow db migrate" in one list, worst first; target is the Airflow version to migrate to, as 3.3.2. Checks: airflow_schema, target, revision, fab_provider, paused_dags, heartbeats, sessions, in_flight, queued_long, lock_holders, idle_in_transaction, prepared_transactions, long_transactions, autovacuum, wraparound, table_sizes, leftovers, dead_rows, disk_space, sequences, dependent_views, foreign_triggers, deferred_triggers, publications, foreign_keys, dependent_objects, owners, schema_privileges, extensions, invalid_indexes, unvalidated_constraints, time_zone, timeouts, connections, replication_slots, archiver, and those of fab_report() and bad_rows(). Waits for no lock on Airflow''s tables; a check that cannot be made has severity unknown and says why. Error: 22023 target is not a version.';
 
 CREATE FUNCTION airflow_pin.is_ready(target text DEFAULT NULL)
     RETURNS boolean LANGUAGE c SET search_path = pg_catalog, pg_temp
@@ -327,20 +327,22 @@ COMMENT ON FUNCTION airflow_pin.fab_report(bigint, interval) IS
 'Orphans (fab_orphans), duplicates (fab_duplicates) and NULLs (fab_nulls) in the FAB tables, worst first; critical: "airflow db migrate" stops at them. value is the number of rows, fix_sql would clean them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
 
 CREATE FUNCTION airflow_pin.bad_rows(max_rows bigint DEFAULT 1000000,
-                                     max_time interval DEFAULT '1.5 s')
+                                     max_time interval DEFAULT '1.5 s',
+                                     target text DEFAULT NULL)
     RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'bad_rows';
-COMMENT ON FUNCTION airflow_pin.bad_rows(bigint, interval) IS
-'Rows and values that make a step of "airflow db migrate" (2.10 to 3.3.2) stop (critical) or that it changes (warning), worst first: orphans, xcom_values, xcom_archive, dag_run_conf, json_values, long_values, teams. value is the number of rows, fix_sql would mend them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
+COMMENT ON FUNCTION airflow_pin.bad_rows(bigint, interval, text) IS
+'Rows and values that make a step of "airflow db migrate" to the Airflow version "target" (NULL: the newest known) stop (critical) or that it changes (warning), worst first: orphans, xcom_values, xcom_archive, dag_run_conf, json_values, long_values, teams. value is the number of rows, fix_sql would mend them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive, and a target that is no version.';
 
 CREATE FUNCTION airflow_pin.migration_plan(target text DEFAULT NULL,
         OUT step integer, OUT component text, OUT revision text, OUT airflow_version text,
         OUT relation text, OUT operation text, OUT lock_mode text, OUT rewrites boolean,
         OUT scans boolean, OUT estimated_rows bigint, OUT bytes bigint, OUT eta_low interval,
         OUT eta_high interval, OUT updates_rows boolean)
-    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'health_migration_plan';
+    RETURNS SETOF record LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'health_migration_plan';
 COMMENT ON FUNCTION airflow_pin.migration_plan(text) IS
-'What "airflow db migrate" to the Airflow release "target" (NULL: the newest known) will do from the current revisions on, in order; no rows when there is nothing to do. component: core or fab; airflow_version: the release that brought the revision, for fab that of its provider. relation is the name that the table has by then; NULL where a revision changes no table. lock_mode: the strongest lock that the migration holds on the relation by then, until the revision''s transaction ends. rewrites: the table''s file is written anew; scans: it is read in full; updates_rows: all or most of its rows are updated or deleted. estimated_rows and bytes (with indexes and TOAST) are those of now, from the last VACUUM or ANALYZE; NULL for a table that is not there yet, rows also for one never analyzed. eta_low and eta_high: how long the step takes once it has its lock, not counting waits; NULL for a table never analyzed. Waits for no lock of a table of Airflow. Errors: 22023 unknown target, or one older than the database; 55000 unknown revision in the database; 55P03 the version table is locked; 42P01 no Airflow tables.';
+'What "airflow db migrate" to the Airflow release "target" (NULL: the newest known) will do from the current revisions on, in order; no rows when there is nothing to do. component: core or fab; airflow_version: the release that brought the revision, for fab that of its provider. relation is the name that the table has by then; NULL where a revision changes no table. lock_mode: the strongest lock that the migration holds on the relation by then, until the revision''s transaction ends. rewrites: the table''s file is written anew; scans: it is read in full; updates_rows: all or most of its rows are updated or deleted. estimated_rows (from the last VACUUM or ANALYZE) and bytes (of the files, with indexes and TOAST) are those of now; NULL for a table that is not there yet, rows also for one never analyzed. eta_low and eta_high: how long the step takes once it has its lock, not counting waits; NULL for a table never analyzed. Waits for no lock of a table of Airflow. Errors: 22023 unknown target, or one older than the database; 55000 unknown revision in the database; 55P03 the version table is locked; 42P01 no Airflow tables.';
 
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
@@ -357,4 +359,4 @@ REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;
 
 GRANT EXECUTE ON FUNCTION airflow_pin.fab_report(bigint, interval),
-    airflow_pin.bad_rows(bigint, interval) TO pg_monitor;
+    airflow_pin.bad_rows(bigint, interval, text) TO pg_monitor;

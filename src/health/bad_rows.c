@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/builtins.h"
 
 #include "health/bad_values.h"
 #include "health/checks.h"
@@ -133,7 +134,7 @@ static const Rule rules[] = {
 };
 
 static void
-check_bad_rows_within(FindingList *list, const ProbeBudget *budget)
+check_bad_rows_within(FindingList *list, const ProbeBudget *budget, const Release *target)
 {
 	Probe probe;
 	int before;
@@ -141,6 +142,7 @@ check_bad_rows_within(FindingList *list, const ProbeBudget *budget)
 
 	if (!probe_begin(&probe, list, "bad_rows", budget))
 		return;
+	probe.target = target;
 	before = list_length(list->findings);
 	probe.function = "airflow_pin.bad_rows(max_rows => NULL, max_time => NULL)";
 	probe_expect(&probe, rules, lengthof(rules));
@@ -155,33 +157,41 @@ check_bad_rows_within(FindingList *list, const ProbeBudget *budget)
 		applied++;
 	}
 	applied += check_bad_values(&probe);
-	if (list_length(list->findings) == before)
+	if (list_length(list->findings) > before)
+		return;
+	if (applied > 0)
 		findings_add(list, &(Finding){.check_name = "bad_rows",
-									  .severity = SEVERITY_OK,
 									  .value = "0",
 									  .threshold = "0",
-									  .message = psprintf("%d rules hold", applied)});
+									  .message = psprintf("no bad row; rules: %d", applied)});
+	else
+		findings_add(list, &(Finding){.check_name = "bad_rows",
+									  .message = "no rule is about tables like these"});
 }
 
 void
-check_bad_rows(FindingList *list)
+check_bad_rows(const Preflight *preflight)
 {
-	check_bad_rows_within(list, &(ProbeBudget){DEFAULT_MAX_ROWS, DEFAULT_MAX_MS});
+	check_bad_rows_within(preflight->findings, &(ProbeBudget){DEFAULT_MAX_ROWS, DEFAULT_MAX_MS},
+						  preflight->target);
 }
 
 PG_FUNCTION_INFO_V1(bad_rows);
 
 /*
- * bad_rows(max_rows bigint, max_time interval)
+ * bad_rows(max_rows bigint, max_time interval, target text)
  */
 Datum
 bad_rows(PG_FUNCTION_ARGS)
 {
 	ProbeBudget budget = probe_budget(fcinfo);
 	FindingList *list = findings_begin();
+	char *name = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	bool known;
+	const Release *target = plan_target(name, &known);
 
 	result_rows_begin(fcinfo);
-	check_bad_rows_within(list, &budget);
+	check_bad_rows_within(list, &budget, target);
 	findings_emit(fcinfo, list, true);
 	return (Datum) 0;
 }

@@ -57,9 +57,10 @@ typedef struct ValueCounts
 
 #define MOVED " fix_sql does as 3.3, and moves what is no JSON to the table _xcom_not_json."
 
-#define XCOM(kind, severity_, what_, consequence_, hint_, fix_)                                    \
+#define XCOM(kind, severity_, fails_to_, what_, consequence_, hint_, fix_)                         \
 	[kind - 1] = {.check_name = "xcom_values",                                                     \
 				  .severity = severity_,                                                           \
+				  .fails_to = fails_to_,                                                           \
 				  .table = "xcom",                                                                 \
 				  .columns = "value",                                                              \
 				  .only_if = "xcom.value:bytea",                                                   \
@@ -70,17 +71,17 @@ typedef struct ValueCounts
 				  .fix = fix_}
 
 static const Rule xcom_kinds[] = {
-	XCOM(XCOM_NOT_JSON, SEVERITY_CRITICAL, "with a value that is no JSON",
+	XCOM(XCOM_NOT_JSON, SEVERITY_CRITICAL, NULL, "with a value that is no JSON",
 		 "\"airflow db migrate\" fails (step 0049)",
 		 "fix_sql moves them to the table _xcom_not_json.", REPAIR_XCOM),
-	XCOM(XCOM_NUL, SEVERITY_WARNING, "with \\u0000 in the value",
+	XCOM(XCOM_NUL, SEVERITY_WARNING, "3.2.2", "with \\u0000 in the value",
 		 "step 0049 of \"airflow db migrate\" takes it out, and fails before Airflow 3.3",
 		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2." MOVED, REPAIR_XCOM),
-	XCOM(XCOM_NAN, SEVERITY_WARNING, "with NaN or Infinity in the value",
+	XCOM(XCOM_NAN, SEVERITY_WARNING, "3.0.6", "with NaN or Infinity in the value",
 		 "step 0049 of \"airflow db migrate\" makes it null (3.1 and 3.2: a string), and fails in "
 		 "Airflow 3.0",
 		 "Critical for a migration to Airflow 3.0." MOVED, REPAIR_XCOM),
-	XCOM(XCOM_PICKLED, SEVERITY_INFO, "with a pickled value",
+	XCOM(XCOM_PICKLED, SEVERITY_INFO, NULL, "with a pickled value",
 		 "step 0049 of \"airflow db migrate\" moves them to the table _xcom_archive",
 		 "Tasks do not see them any more afterwards.", NULL),
 };
@@ -92,9 +93,10 @@ static const Rule xcom_kinds[] = {
 	"WHERE encode(r.conf, 'hex') ~ '^(..)*ed[ab]'; "                                               \
 	"UPDATE {s}.dag_run r SET conf = NULL WHERE encode(r.conf, 'hex') ~ '^(..)*ed[ab]';"
 
-#define CONF(kind, severity_, what_, consequence_, hint_, fix_)                                    \
+#define CONF(kind, severity_, fails_to_, what_, consequence_, hint_, fix_)                         \
 	[kind - 1] = {.check_name = "dag_run_conf",                                                    \
 				  .severity = severity_,                                                           \
+				  .fails_to = fails_to_,                                                           \
 				  .table = "dag_run",                                                              \
 				  .columns = "conf",                                                               \
 				  .only_if = "dag_run.conf:bytea",                                                 \
@@ -105,17 +107,17 @@ static const Rule xcom_kinds[] = {
 				  .fix = fix_}
 
 static const Rule conf_kinds[] = {
-	CONF(CONF_SURROGATE, SEVERITY_CRITICAL, "with half a surrogate pair in a string of conf",
+	CONF(CONF_SURROGATE, SEVERITY_CRITICAL, NULL, "with half a surrogate pair in a string of conf",
 		 "\"airflow db migrate\" fails (step 0055)",
 		 "fix_sql keeps the conf in the table _dag_run_conf_kept and sets it to NULL.",
 		 KEEP_CONF_APART),
-	CONF(CONF_NUL, SEVERITY_WARNING, "with U+0000 in a string of conf",
+	CONF(CONF_NUL, SEVERITY_WARNING, "3.2.2", "with U+0000 in a string of conf",
 		 "step 0055 of \"airflow db migrate\" takes it out, and fails before Airflow 3.3",
 		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2.", NULL),
-	CONF(CONF_NAN, SEVERITY_WARNING, "with NaN or Infinity in conf",
+	CONF(CONF_NAN, SEVERITY_WARNING, "3.2.2", "with NaN or Infinity in conf",
 		 "step 0055 of \"airflow db migrate\" makes it a string, and fails before Airflow 3.3",
 		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2.", NULL),
-	CONF(CONF_LOST, SEVERITY_WARNING, "with a conf that is not plain data",
+	CONF(CONF_LOST, SEVERITY_WARNING, NULL, "with a conf that is not plain data",
 		 "step 0055 of \"airflow db migrate\" makes it NULL",
 		 "Look at these runs' conf with Airflow 2 if it is still needed.", NULL),
 };

@@ -6,7 +6,6 @@
 
 #include "catalog/pg_type.h"
 
-#include "airflow/catalog.h"
 #include "health/relations.h"
 #include "util/query.h"
 
@@ -36,13 +35,14 @@ static const char *const near_sql =
 	" WHERE c.oid = ANY ($1) AND c.relkind = 'r' AND v.age > 0.8 * m.max ORDER BY v.age DESC";
 
 void
-check_autovacuum(FindingList *findings)
+check_autovacuum(const Preflight *preflight)
 {
+	FindingList *findings = preflight->findings;
 	QueryArgs args = {0};
 	Finding none = {.check_name = "autovacuum"};
 	uint64 found;
 
-	arg_datum(&args, OIDARRAYOID, relation_oids(airflow_relations(airflow_schema())));
+	arg_datum(&args, OIDARRAYOID, relation_oids(airflow_relations(preflight->schema)));
 	query_run(running_sql, &args, true, 0);
 	found = SPI_processed;
 	for (uint64 row = 0; row < SPI_processed; row++)

@@ -6,7 +6,6 @@
 
 #include "utils/builtins.h"
 
-#include "airflow/catalog.h"
 #include "health/in_flight.h"
 #include "health/relation_size.h"
 
@@ -94,10 +93,11 @@ add_queued_long(FindingList *findings, const InFlight *item)
 }
 
 void
-check_in_flight(FindingList *findings)
+check_in_flight(const Preflight *preflight)
 {
+	FindingList *findings = preflight->findings;
 	static const char *const kinds[] = {"dag_run", "task_instance", "backfill"};
-	List *items = in_flight_list(airflow_schema());
+	List *items = in_flight_list(preflight->schema);
 	const InFlight *previous = NULL;
 	ListCell *cell;
 

@@ -6,7 +6,6 @@
 
 #include "utils/builtins.h"
 
-#include "airflow/catalog.h"
 #include "util/query.h"
 
 /*
@@ -36,8 +35,9 @@ static const char *const holders_sql =
 	" GROUP BY pid, state, CASE WHEN pid IS NULL THEN query END ORDER BY 1, 4";
 
 void
-check_locks(FindingList *findings)
+check_locks(const Preflight *preflight)
 {
+	FindingList *findings = preflight->findings;
 	Finding none = {.check_name = "lock_holders", .value = "0", .threshold = "0"};
 
 	query_run(holders_sql, NULL, true, 0);
@@ -67,8 +67,9 @@ check_locks(FindingList *findings)
 
 /* Transactions that hold back VACUUM, and for which CREATE INDEX CONCURRENTLY waits. */
 void
-check_long_transactions(FindingList *findings)
+check_long_transactions(const Preflight *preflight)
 {
+	FindingList *findings = preflight->findings;
 	Finding finding = {.check_name = "long_transactions", .threshold = "1 hour"};
 
 	query_run("SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')", NULL, true, 1);

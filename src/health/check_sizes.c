@@ -12,7 +12,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
-#include "airflow/catalog.h"
 #include "health/relation_size.h"
 #include "health/relations.h"
 
@@ -89,9 +88,10 @@ add_dead_rows(FindingList *findings, const char *schema, const AirflowRelation *
 }
 
 void
-check_table_sizes(FindingList *findings)
+check_table_sizes(const Preflight *preflight)
 {
-	const char *schema = airflow_schema();
+	FindingList *findings = preflight->findings;
+	const char *schema = preflight->schema;
 	int64 all = 0;
 	Finding finding = {.check_name = "table_sizes", .object = schema};
 	ListCell *cell;
@@ -116,13 +116,13 @@ check_table_sizes(FindingList *findings)
 
 /* The table whose rewrite needs most space; InvalidOid when there is none. */
 static Oid
-largest_table(int64 *bytes)
+largest_table(const char *schema, int64 *bytes)
 {
 	Oid largest = InvalidOid;
 	ListCell *cell;
 
 	*bytes = -1;
-	foreach (cell, airflow_relations(airflow_schema()))
+	foreach (cell, airflow_relations(schema))
 	{
 		const AirflowRelation *relation = lfirst(cell);
 		RelationSize size = relation_size(relation->oid);
@@ -184,10 +184,11 @@ add_space(FindingList *findings, const char *object, const char *directory, int6
  * A rewrite makes a second copy of the table beside the old one, and WAL of about the same size.
  */
 void
-check_disk_space(FindingList *findings)
+check_disk_space(const Preflight *preflight)
 {
+	FindingList *findings = preflight->findings;
 	int64 bytes;
-	Oid relation = largest_table(&bytes);
+	Oid relation = largest_table(preflight->schema, &bytes);
 	char *directory = OidIsValid(relation) ? relation_file_path(relation) : NULL;
 	bool one_file_system;
 	const char *what;

@@ -12,23 +12,43 @@
 #include "postgres.h"
 
 #include "health/finding.h"
+#include "health/plan_steps.h"
 
-typedef void (*HealthCheck)(FindingList *findings);
+/* What all checks of one call have in common. */
+typedef struct Preflight
+{
+	FindingList *findings;
+	const char *schema;		 /* of Airflow's tables */
+	const char *target_name; /* as the caller wrote it, or NULL */
+	bool target_known;
+	const Release *target; /* the known release that stands for it, else the newest known */
+} Preflight;
 
-extern void check_in_flight(FindingList *findings);
-extern void check_table_sizes(FindingList *findings);
-extern void check_disk_space(FindingList *findings);
-extern void check_locks(FindingList *findings);
-extern void check_long_transactions(FindingList *findings);
-extern void check_autovacuum(FindingList *findings);
+typedef void (*HealthCheck)(const Preflight *preflight);
 
-/* What the catalogs and settings tell: dependents, invalid indexes, timeouts, slots, ... */
-extern void check_catalog(FindingList *findings);
+extern void check_revisions(const Preflight *preflight);
+extern void check_in_flight(const Preflight *preflight);
+
+/* Is Airflow stopped: DAGs paused, no heartbeats, no sessions? */
+extern void check_stopped(const Preflight *preflight);
+
+extern void check_locks(const Preflight *preflight);
+extern void check_long_transactions(const Preflight *preflight);
+extern void check_autovacuum(const Preflight *preflight);
+extern void check_table_sizes(const Preflight *preflight);
+extern void check_disk_space(const Preflight *preflight);
+extern void check_sequences(const Preflight *preflight);
+
+/* What hangs on Airflow's tables that is not Airflow's: views, triggers, publications, ... */
+extern void check_dependents(const Preflight *preflight);
+
+/* What else the catalogs and settings tell: owners, invalid indexes, timeouts, slots, ... */
+extern void check_catalog(const Preflight *preflight);
 
 /* Orphans and duplicates in the FAB tables; at most about 1 s. */
-extern void check_fab(FindingList *findings);
+extern void check_fab(const Preflight *preflight);
 
 /* Rows and values that make "airflow db migrate" fail; at most about 1.5 s. */
-extern void check_bad_rows(FindingList *findings);
+extern void check_bad_rows(const Preflight *preflight);
 
 #endif

@@ -240,9 +240,9 @@ check_fab_within(FindingList *list, const ProbeBudget *budget)
 }
 
 void
-check_fab(FindingList *list)
+check_fab(const Preflight *preflight)
 {
-	check_fab_within(list, &(ProbeBudget){DEFAULT_MAX_ROWS, DEFAULT_MAX_MS});
+	check_fab_within(preflight->findings, &(ProbeBudget){DEFAULT_MAX_ROWS, DEFAULT_MAX_MS});
 }
 
 PG_FUNCTION_INFO_V1(fab_report);

@@ -19,6 +19,16 @@ static const char *const severity_names[] = {
 	[SEVERITY_CRITICAL] = "critical",
 };
 
+/* The severity of that name, as SQL has it. */
+Severity
+severity_of_name(const char *name)
+{
+	for (int severity = SEVERITY_OK; severity <= SEVERITY_CRITICAL; severity++)
+		if (strcmp(severity_names[severity], name) == 0)
+			return (Severity) severity;
+	elog(ERROR, "unknown severity \"%s\"", name);
+}
+
 /* An empty list, in the current memory context, which is where findings are copied to. */
 FindingList *
 findings_begin(void)

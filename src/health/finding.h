@@ -40,6 +40,7 @@ typedef struct FindingList
 	List *findings;
 } FindingList;
 
+extern Severity severity_of_name(const char *name);
 extern FindingList *findings_begin(void);
 extern void findings_add(FindingList *list, const Finding *finding);
 extern Severity findings_worst(const FindingList *list);

@@ -15,11 +15,14 @@
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
+#include "health/pending.h"
 #include "health/plan_cost.h"
-#include "health/plan_steps.h"
+#include "health/plan_walk.h"
 #include "health/relation_size.h"
+#include "health/relations.h"
 #include "health/revision.h"
-#include "util/query.h"
+#include "health/role_setting.h"
+#include "util/owner_scope.h"
 #include "util/result_rows.h"
 
 #define PLAN_COLUMNS 14
@@ -29,6 +32,7 @@ typedef struct MigrationPlan
 {
 	FunctionCallInfo fcinfo;
 	Oid namespace;
+	bool utc;	 /* the migrating role's TimeZone */
 	List *steps; /* those emitted so far */
 	int count;
 	TableSize statement; /* of the table that the statement is about, of which this is a step */
@@ -51,35 +55,6 @@ table_size(Oid table)
 	result.heap_bytes = size.heap;
 	result.total_bytes = relation_total_bytes(&size);
 	return result;
-}
-
-/*
- * The table that a step is about, under the name that it has now: an earlier step of the plan may
- * rename it. InvalidOid when it is yet to be created.
- */
-static Oid
-step_relation(const MigrationPlan *plan, const char *name)
-{
-	for (int i = list_length(plan->steps) - 1; i >= 0; i--)
-	{
-		const PlanEntry *step = list_nth(plan->steps, i);
-
-		if (step->relation == NULL)
-			continue;
-		if (step->renamed != NULL && strcmp(step->renamed, name) == 0)
-			name = step->relation;
-		else if (strcmp(step->relation, name) == 0 &&
-				 strncmp(step->operation, "CREATE TABLE", strlen("CREATE TABLE")) == 0)
-			return get_relname_relid(name, plan->namespace);
-	}
-	return get_relname_relid(name, plan->namespace);
-}
-
-/* Would timestamp to timestamptz rewrite the table, in a session with this TimeZone? */
-static bool
-timezone_is_utc(void)
-{
-	return !TimestampTimestampTzRequiresRewrite();
 }
 
 /* A row of the result, filled in column by column. */
@@ -108,10 +83,12 @@ static void
 emit_step(MigrationPlan *plan, const PlanEntry *revision, const PlanEntry *step)
 {
 	Row row = {0};
-	bool spared = (step->flags & STEP_REWRITES_UNLESS_UTC) != 0 && timezone_is_utc();
+	bool spared = (step->flags & STEP_REWRITES_UNLESS_UTC) != 0 && plan->utc;
 	int flags = spared ? 0 : step->flags;
 	bool rewrites = (flags & (STEP_REWRITES | STEP_REWRITES_UNLESS_UTC)) != 0;
-	TableSize size = table_size(step->relation ? step_relation(plan, step->relation) : InvalidOid);
+	TableSize size =
+		table_size(step->relation ? plan_step_relation(plan->steps, step->relation, plan->namespace)
+								  : InvalidOid);
 	bool exists = OidIsValid(size.relation);
 	Estimate eta = plan_cost(step, spared ? COST_CATALOG : step->cost, &size, &plan->statement);
 
@@ -152,47 +129,6 @@ emit_revisions(MigrationPlan *plan, List *revisions)
 	}
 }
 
-static void
-raise_no_single_revision(const char *table, int count)
-{
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("table \"%s\" has %d revisions where it should have one", table, count),
-					errdetail("A plan starts at the one revision that the database is at."),
-					errhint("See \"airflow db check-migrations\".")));
-}
-
-/* The revision that a version table holds, or NULL when there is no such table. */
-static const char *
-read_revision(const char *schema, const char *table)
-{
-	List *revisions;
-
-	if (!revisions_exist(schema, table))
-		return NULL;
-	revisions = read_revisions(schema, table);
-	if (list_length(revisions) != 1)
-		raise_no_single_revision(table, list_length(revisions));
-	return linitial(revisions);
-}
-
-/* Position of the database's revision; raises an error for one that no known release has. */
-static int
-known_position(Component component, const char *revision)
-{
-	int position = plan_position(component, revision);
-
-	if (position < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("unknown %s revision \"%s\"",
-						component == COMPONENT_CORE ? "Airflow" : "FAB", revision),
-				 errdetail("Known are the revisions of Airflow %s to %s.",
-						   plan_first_release()->name, plan_release(NULL)->name),
-				 errhint("From a release before the first of these, migrate to it first; for a "
-						 "newer one a newer airflow_pin is needed.")));
-	return position;
-}
-
 static const Release *
 known_target(const char *name)
 {
@@ -207,38 +143,13 @@ known_target(const char *name)
 	return target;
 }
 
-static void
-plan_core(MigrationPlan *plan, const char *schema, const Release *target)
+/* Does the role that owns alembic_version, which is the one to migrate, work in UTC? */
+static bool
+migrates_in_utc(const char *schema)
 {
-	const char *revision = read_revision(schema, CORE_VERSION_TABLE);
-	int position;
+	Oid versions = airflow_relation_oid(schema, CORE_VERSION_TABLE);
 
-	if (revision == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("schema \"%s\" has no Airflow tables", schema),
-						errdetail("It has no table alembic_version."),
-						errhint("Set airflow_pin.airflow_schema to the schema that has them.")));
-	position = known_position(COMPONENT_CORE, revision);
-	if (position > plan_position(COMPONENT_CORE, target->core_revision))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the database is newer than Airflow %s", target->name),
-						errdetail("It is at revision \"%s\", which came with Airflow %s.", revision,
-								  plan_release_of(COMPONENT_CORE, revision)),
-						errhint("Name a later release, or none for the newest.")));
-	emit_revisions(plan, plan_revisions(COMPONENT_CORE, position, target));
-}
-
-/* FAB's own revisions; there are none where its tables are not in use. */
-static void
-plan_fab(MigrationPlan *plan, const char *schema, const Release *target)
-{
-	const char *revision;
-
-	if (target->fab_revision == NULL || !OidIsValid(get_relname_relid("ab_user", plan->namespace)))
-		return;
-	revision = read_revision(schema, FAB_VERSION_TABLE);
-	emit_revisions(plan,
-				   plan_revisions(COMPONENT_FAB, known_position(COMPONENT_FAB, revision), target));
+	return OidIsValid(versions) && time_zone_is_utc(role_time_zone(relation_owner(versions)));
 }
 
 /*
@@ -258,8 +169,9 @@ health_migration_plan(PG_FUNCTION_ARGS)
 				 errhint("Check airflow_pin.airflow_schema.")));
 	result_rows_begin(fcinfo);
 	SPI_connect();
-	plan_core(&plan, schema, target);
-	plan_fab(&plan, schema, target);
+	plan.utc = migrates_in_utc(schema);
+	emit_revisions(&plan, pending_revisions(COMPONENT_CORE, schema, target));
+	emit_revisions(&plan, pending_revisions(COMPONENT_FAB, schema, target));
 	SPI_finish();
 	return (Datum) 0;
 }

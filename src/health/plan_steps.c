@@ -46,6 +46,39 @@ plan_release(const char *name)
 	return NULL;
 }
 
+/*
+ * The known release that stands for a version of Airflow, NULL for the newest. Patch releases
+ * hardly ever migrate anything, so any of the same major and minor version does; for a version
+ * without one, which is not known then, the newest release is returned. Raises an error for what is
+ * no version.
+ */
+const Release *
+plan_target(const char *name, bool *known)
+{
+	int major;
+	int minor;
+	char rest;
+	int read;
+
+	*known = true;
+	if (name == NULL)
+		return plan_release(NULL);
+	read = sscanf(name, "%d.%d%c", &major, &minor, &rest);
+	if (read < 2 || (read == 3 && rest != '.'))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is not a version of Airflow", name),
+						errhint("Name it like 3.3.2.")));
+	for (int i = lengthof(releases) - 1; i >= 0; i--)
+	{
+		char *prefix = psprintf("%d.%d.", major, minor);
+
+		if (strncmp(releases[i].name, prefix, strlen(prefix)) == 0)
+			return &releases[i];
+	}
+	*known = false;
+	return plan_release(NULL);
+}
+
 /* Where every plan starts at the earliest. */
 const Release *
 plan_first_release(void)

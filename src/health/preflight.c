@@ -20,12 +20,16 @@ static const struct
 	const char *name;
 	HealthCheck check;
 } checks[] = {
+	{"revision", check_revisions},
+	{"stopped", check_stopped},
 	{"in_flight", check_in_flight},
 	{"lock_holders", check_locks},
 	{"long_transactions", check_long_transactions},
 	{"autovacuum", check_autovacuum},
 	{"table_sizes", check_table_sizes},
 	{"disk_space", check_disk_space},
+	{"sequences", check_sequences},
+	{"dependents", check_dependents},
 	{"catalog", check_catalog},
 	{"fab_report", check_fab},
 	{"bad_rows", check_bad_rows},
@@ -34,7 +38,7 @@ static const struct
 typedef struct CheckCall
 {
 	HealthCheck check;
-	FindingList *findings;
+	const Preflight *preflight;
 } CheckCall;
 
 PG_FUNCTION_INFO_V1(preflight);
@@ -47,7 +51,7 @@ run_check(void *arg)
 	const CheckCall *call = arg;
 
 	SPI_connect();
-	call->check(call->findings);
+	call->check(call->preflight);
 	SPI_finish();
 }
 
@@ -66,57 +70,46 @@ add_error(FindingList *findings, const char *check_name, Severity severity, cons
 static void
 find_schema(void *arg)
 {
-	FindingList *findings = arg;
-	Finding finding = {.check_name = "airflow_schema", .object = airflow_schema()};
+	Preflight *preflight = arg;
+	Finding finding = {.check_name = "airflow_schema"};
 
+	preflight->schema = airflow_schema();
+	finding.object = preflight->schema;
 	finding.message = "schema of Airflow's tables";
-	if (!OidIsValid(airflow_relation_oid(finding.object, "dag_run")))
+	if (!OidIsValid(airflow_relation_oid(preflight->schema, "dag_run")))
 	{
 		finding.severity = SEVERITY_CRITICAL;
-		finding.message = psprintf("schema \"%s\" has no Airflow tables", finding.object);
-		finding.hint = "Mend airflow_pin.airflow_schema.";
+		finding.message =
+			psprintf("schema \"%s\" has no table dag_run, or it has rules", preflight->schema);
+		finding.hint = "Mend airflow_pin.airflow_schema, or drop the rules.";
 	}
-	findings_add(findings, &finding);
-}
-
-/* Airflow's version numbers; the checks that are here hold for every one. */
-static void
-require_version(const char *target)
-{
-	int major;
-	int minor;
-	char rest;
-	int read = sscanf(target, "%d.%d%c", &major, &minor, &rest);
-
-	if (read < 2 || (read == 3 && rest != '.'))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"%s\" is not a version of Airflow", target),
-						errhint("Name it like 3.3.2.")));
+	findings_add(preflight->findings, &finding);
 }
 
 /* Run every check; one that raises an error counts as unknown. */
 static FindingList *
 run_checks(FunctionCallInfo fcinfo)
 {
-	FindingList *findings = findings_begin();
+	Preflight preflight = {.findings = findings_begin()};
 	ErrorData *error;
 
 	if (!PG_ARGISNULL(0))
-		require_version(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	error = guarded_call(find_schema, findings);
+		preflight.target_name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	preflight.target = plan_target(preflight.target_name, &preflight.target_known);
+	error = guarded_call(find_schema, &preflight);
 	if (error != NULL)
-		add_error(findings, "airflow_schema", SEVERITY_CRITICAL, error);
-	if (findings_worst(findings) == SEVERITY_CRITICAL)
-		return findings;
+		add_error(preflight.findings, "airflow_schema", SEVERITY_CRITICAL, error);
+	if (findings_worst(preflight.findings) == SEVERITY_CRITICAL)
+		return preflight.findings;
 	for (int i = 0; i < (int) lengthof(checks); i++)
 	{
-		CheckCall call = {checks[i].check, findings};
+		CheckCall call = {checks[i].check, &preflight};
 
 		error = guarded_call(run_check, &call);
 		if (error != NULL)
-			add_error(findings, checks[i].name, SEVERITY_UNKNOWN, error);
+			add_error(preflight.findings, checks[i].name, SEVERITY_UNKNOWN, error);
 	}
-	return findings;
+	return preflight.findings;
 }
 
 /*

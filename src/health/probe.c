@@ -411,6 +411,16 @@ percent(double fraction)
 	return psprintf("%.*f %%", fraction < 0.1 ? 1 : 0, fraction * 100);
 }
 
+/* Some migrations fail only up to a release that learned to cope. */
+static Severity
+severity_for_target(const Probe *probe, const Rule *rule)
+{
+	return rule->fails_to != NULL && probe->target != NULL &&
+				   probe->target <= plan_release(rule->fails_to)
+			   ? SEVERITY_CRITICAL
+			   : rule->severity;
+}
+
 /* A finding for what a rule found; none where it read all and found nothing. */
 void
 probe_report(Probe *probe, const Rule *rule, const ProbeResult *result)
@@ -425,7 +435,7 @@ probe_report(Probe *probe, const Rule *rule, const ProbeResult *result)
 		findings_add(
 			probe->list,
 			&(Finding){.check_name = rule->check_name,
-					   .severity = rule->severity,
+					   .severity = severity_for_target(probe, rule),
 					   .object = object,
 					   .value = psprintf(INT64_FORMAT, result->bad),
 					   .threshold = "0",

@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "health/finding.h"
+#include "health/plan_steps.h"
 
 /* How much may be read; 0: no limit. */
 typedef struct ProbeBudget
@@ -27,9 +28,10 @@ typedef struct Probe
 	char *quoted_schema;
 	Oid namespace;
 	int64 max_rows;
-	TimestampTz deadline; /* DT_NOEND: none */
-	int rules_left;		  /* the rules that the remaining time is for */
-	const char *function; /* for hints: how to call it without a limit */
+	TimestampTz deadline;  /* DT_NOEND: none */
+	int rules_left;		   /* the rules that the remaining time is for */
+	const char *function;  /* for hints: how to call it without a limit */
+	const Release *target; /* of the migration; NULL: it makes no difference */
 } Probe;
 
 /* What a rule found in the part of its table that was read. */
@@ -47,6 +49,7 @@ typedef struct Rule
 {
 	const char *check_name;
 	Severity severity;
+	const char *fails_to; /* the last release to which a migration fails, or NULL */
 	const char *table;
 	const char *columns; /* for the finding, and they must be there: "user_id, role_id" */
 	const char *only_if; /* "table.column" is there, "!table.column" is not, "table.column:type" */

@@ -47,7 +47,7 @@ INSERT INTO dag_schedule_dataset_reference VALUES (1, 'gone', now(), now());
 RESET session_replication_role;
 SELECT check_name, severity, object, value, message FROM airflow_pin.bad_rows();
 SELECT fix_sql FROM airflow_pin.bad_rows() WHERE object LIKE 'task_reschedule%' OR object LIKE 'dag_run_note%';
-CALL lab.mend('airflow_pin.bad_rows(bigint, interval)');
+CALL lab.mend('airflow_pin.bad_rows(bigint, interval, text)');
 SELECT check_name, severity, message FROM airflow_pin.bad_rows();
 SELECT id FROM task_reschedule;
 SELECT key FROM xcom ORDER BY key;
@@ -57,7 +57,7 @@ INSERT INTO dataset (id, uri, extra, created_at, updated_at) VALUES
     (1, repeat('x', 1501), '{}', now(), now()), (2, repeat('y', 1400), '{}', now(), now()), (3, repeat('z', 1300), '{}', now(), now());
 INSERT INTO dataset_alias (id, name) VALUES (1, repeat('x', 1501));
 SELECT severity, object, value, message, hint, fix_sql FROM airflow_pin.bad_rows();
-CALL lab.mend('airflow_pin.bad_rows(bigint, interval)');
+CALL lab.mend('airflow_pin.bad_rows(bigint, interval, text)');
 SELECT check_name, severity FROM airflow_pin.bad_rows();
 SELECT length(uri) FROM dataset ORDER BY id;
 
@@ -74,11 +74,17 @@ SELECT * FROM lab.xcoms('NaN', '-Infinity', '[NaN, Infinity]', '{"a": {"b": NaN}
 SELECT * FROM lab.xcoms('"a\\u0000b"', '["\\\\\\u0000"]', '{"\\u0000": 1}', '"\\u0000, NaN"');
 SELECT * FROM lab.xcoms('["\\u0000", NaN]');
 SELECT * FROM lab.xcoms('\x80054b012e', '\x80');
+-- What only releases before the newest fail on.
+SELECT * FROM lab.xcoms('NaN', '"\\u0000"');
+SELECT target, array_agg(severity ORDER BY message) AS severities
+FROM (VALUES ('3.0.6'), ('3.1.0'), ('3.2.2'), ('3.3.2'), ('4.0.0')) t (target), airflow_pin.bad_rows(target => target) GROUP BY 1 ORDER BY 1;
+SELECT * FROM airflow_pin.bad_rows(target => 'newest');
+\echo :SQLSTATE
 
 -- All of them at once, mended: NaN and \u0000 as Airflow 3.3 does it, what is no JSON moved out of the way.
 SELECT * FROM lab.xcoms('{"a": "b"}', '', 'no json', '\xffff', '"\\ud800"', '[NaN, -Infinity, "NaN"]', '"a\\u0000b"', '"\\\\u0000"', '\x80054b012e',
                          '"in text: NaN, [Infinity]"', '"in text: NaN, \\u0000"', '["in text: , NaN, ", NaN]');
-CALL lab.mend('airflow_pin.bad_rows(bigint, interval)');
+CALL lab.mend('airflow_pin.bad_rows(bigint, interval, text)');
 SELECT severity, value, message FROM airflow_pin.bad_rows();
 SELECT key, encode(value, 'escape') AS value FROM xcom ORDER BY key;
 SELECT key, encode(value, 'escape') AS value FROM _xcom_not_json ORDER BY key;
@@ -89,7 +95,7 @@ CREATE TABLE _xcom_archive (dag_run_id int, task_id varchar, map_index int, key 
                             CONSTRAINT _xcom_archive_pkey PRIMARY KEY (dag_run_id, task_id, map_index, key));
 INSERT INTO _xcom_archive SELECT dag_run_id, task_id, map_index, key, value FROM xcom;
 SELECT check_name, severity, object, value, message, fix_sql FROM airflow_pin.bad_rows() WHERE severity = 'critical';
-CALL lab.mend('airflow_pin.bad_rows(bigint, interval)');
+CALL lab.mend('airflow_pin.bad_rows(bigint, interval, text)');
 SELECT check_name, severity FROM airflow_pin.bad_rows();
 DELETE FROM xcom;
 
@@ -112,7 +118,7 @@ SELECT * FROM lab.confs('\x80059510000000000000007d948c0161948f94284b014b0290732
                         '\x80057d94', '\x00', '', '\x80059508000000000000008c0161',     -- cut off
                         '\x80058cff61');
 SELECT * FROM lab.confs('\x8005950e000000000000007d948c0161948c03eda08094732e', '\x80059509000000000000007d948c0161944b01732e');
-CALL lab.mend('airflow_pin.bad_rows(bigint, interval)');
+CALL lab.mend('airflow_pin.bad_rows(bigint, interval, text)');
 SELECT check_name, severity FROM airflow_pin.bad_rows();
 SELECT id, conf FROM dag_run WHERE id < 3 ORDER BY id;
 SELECT * FROM _dag_run_conf_kept;
@@ -161,7 +167,7 @@ INSERT INTO slot_pool VALUES (1, 'a', NULL), (2, 'b', gen_random_uuid());
 INSERT INTO dag_bundle_team VALUES ('gone', gen_random_uuid());
 RESET session_replication_role;
 SELECT check_name, severity, object, value, message, hint, fix_sql FROM airflow_pin.bad_rows();
-CALL lab.mend('airflow_pin.bad_rows(bigint, interval)');
+CALL lab.mend('airflow_pin.bad_rows(bigint, interval, text)');
 SELECT check_name, severity, object FROM airflow_pin.bad_rows();
 SELECT data, data::jsonb IS NOT NULL AS castable FROM serialized_dag ORDER BY data::text;
 SELECT dag_version_id FROM task_instance;

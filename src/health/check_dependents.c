@@ -1,0 +1,179 @@
+/*
+ * check_dependents.c
+ *		Checks: what hangs on Airflow's tables that is not Airflow's, and would make a migration's
+ *		ALTER TABLE fail?
+ *
+ * It does where the migration drops or retypes the column, or drops the constraint, that the thing
+ * depends on: the plan knows them. Without a plan everything is a warning.
+ */
+#include "checks.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "health/catalog_check.h"
+#include "health/pending.h"
+#include "health/plan_walk.h"
+#include "health/relations.h"
+#include "util/guarded.h"
+
+/* The search for the plan's changes; stays NIL and unknown when there is no plan. */
+typedef struct ChangeSearch
+{
+	const Preflight *preflight;
+	List *changes;
+} ChangeSearch;
+
+/*
+ * $1: Airflow's tables; $2 and $3: what the plan changes of which table; $4: is there a plan?
+ *
+ * Dependencies on columns and constraints, with what is depended on as the plan names it.
+ */
+#define DEPENDENCIES                                                                               \
+	"WITH dependency AS ("                                                                         \
+	" SELECT d.classid, d.objid, d.refobjid AS relid, 'COLUMN ' || a.attname AS what,"             \
+	"  a.attname AS part FROM pg_depend d"                                                         \
+	"  JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"                \
+	"  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"                        \
+	" UNION SELECT d.classid, d.objid, k.conrelid, 'CONSTRAINT ' || k.conname, k.conname"          \
+	"  FROM pg_depend d JOIN pg_constraint k ON k.oid = d.refobjid"                                \
+	"  WHERE d.refclassid = 'pg_constraint'::regclass AND k.conrelid = ANY ($1)),"                 \
+	" dependent AS ("                                                                              \
+	" SELECT d.classid, d.objid, string_agg(DISTINCT t.relname, ', ') AS tables,"                  \
+	"  string_agg(DISTINCT format('%s.%s', t.relname, d.part), ', ') FILTER (WHERE c.what IS NOT"  \
+	"  NULL) AS changed FROM dependency d JOIN pg_class t ON t.oid = d.relid"                      \
+	"  LEFT JOIN unnest($2, $3) c (relid, what) ON c.relid = d.relid"                              \
+	"   AND c.what IN ('TABLE', d.what) GROUP BY d.classid, d.objid) "
+
+#define SEVERITY                                                                                   \
+	"CASE WHEN d.changed IS NOT NULL THEN 'critical' WHEN $4 THEN 'info' ELSE 'warning' END"
+
+/* After "view x", say. */
+#define CONSEQUENCE                                                                                \
+	"CASE WHEN d.changed IS NOT NULL"                                                              \
+	" THEN ' depends on what the migration drops or alters, and makes it fail: ' || d.changed"     \
+	" WHEN $4 THEN ' depends on nothing that the migration drops or alters'"                       \
+	" ELSE ' may depend on what the migration drops or alters' END"
+
+static const CatalogCheck dependent_checks[] = {
+	{"dependent_views",
+	 DEPENDENCIES
+	 "SELECT " SEVERITY ", x.name, d.tables, NULL, x.name || " CONSEQUENCE
+	 ", CASE WHEN v.relkind IN ('v', 'm') THEN format('DROP %s;', x.name)"
+	 " ELSE format('DROP RULE %I ON %I.%I;', r.rulename, n.nspname, v.relname) END"
+	 " FROM dependent d JOIN pg_rewrite r ON r.oid = d.objid"
+	 " JOIN pg_class v ON v.oid = r.ev_class JOIN pg_namespace n ON n.oid = v.relnamespace,"
+	 " LATERAL (SELECT CASE v.relkind WHEN 'v' THEN format('VIEW %I.%I', n.nspname, v.relname)"
+	 "  WHEN 'm' THEN format('MATERIALIZED VIEW %I.%I', n.nspname, v.relname)"
+	 "  ELSE format('RULE %I ON %I', r.rulename, v.relname) END AS name) x"
+	 " WHERE d.classid = 'pg_rewrite'::regclass ORDER BY 2",
+	 "no view or rule depends on a table of Airflow",
+	 "Keep its definition, drop it, and make it again after the migration."},
+	{"foreign_triggers",
+	 DEPENDENCIES
+	 "SELECT " SEVERITY ", format('TRIGGER %I ON %I', g.tgname, t.relname), NULL, NULL,"
+	 " format('trigger %I on %s', g.tgname, t.relname) || " CONSEQUENCE ","
+	 " format('DROP TRIGGER %I ON %I.%I;', g.tgname, n.nspname, t.relname)"
+	 " FROM dependent d JOIN pg_trigger g ON g.oid = d.objid JOIN pg_class t ON t.oid = g.tgrelid"
+	 " JOIN pg_namespace n ON n.oid = t.relnamespace"
+	 " WHERE d.classid = 'pg_trigger'::regclass AND NOT g.tgisinternal ORDER BY 2",
+	 "no trigger depends on a column of Airflow's tables",
+	 "Drop it, and make it again after the migration."},
+	{"deferred_triggers",
+	 "SELECT 'warning', format('TRIGGER %I ON %I', g.tgname, t.relname), NULL, NULL,"
+	 " format('trigger %I on %s is deferrable: where a step changes rows and then the table, it"
+	 " fails with \"pending trigger events\"', g.tgname, t.relname),"
+	 " format('DROP TRIGGER %I ON %I.%I;', g.tgname, n.nspname, t.relname)"
+	 " FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid"
+	 " JOIN pg_namespace n ON n.oid = t.relnamespace"
+	 " WHERE g.tgrelid = ANY ($1) AND NOT g.tgisinternal AND g.tgdeferrable ORDER BY 2",
+	 "no deferrable trigger is on a table of Airflow",
+	 "Drop it, and make it again after the migration."},
+	{"publications",
+	 DEPENDENCIES
+	 "SELECT " SEVERITY ", format('PUBLICATION %I', p.pubname), t.relname::text, NULL,"
+	 " format('publication %I of %s with a column list or row filter', p.pubname, t.relname) "
+	 "|| " CONSEQUENCE
+	 ", format('ALTER PUBLICATION %I DROP TABLE %I.%I;', p.pubname, n.nspname, t.relname)"
+	 " FROM dependent d JOIN pg_publication_rel r ON r.oid = d.objid"
+	 " JOIN pg_publication p ON p.oid = r.prpubid JOIN pg_class t ON t.oid = r.prrelid"
+	 " JOIN pg_namespace n ON n.oid = t.relnamespace"
+	 " WHERE d.classid = 'pg_publication_rel'::regclass ORDER BY 2, 3",
+	 "no publication depends on a column of Airflow's tables",
+	 "Take the table out, and add it again after the migration."},
+	{"foreign_keys",
+	 DEPENDENCIES
+	 ", referring AS (SELECT k.oid, k.conname, k.conrelid, k.confrelid, string_agg(DISTINCT c.what,"
+	 "  ', ') AS changed FROM pg_constraint k LEFT JOIN pg_constraint u ON u.conindid = k.conindid"
+	 "  AND u.conrelid = k.confrelid AND u.contype IN ('p', 'u')"
+	 "  LEFT JOIN unnest($2, $3) c (relid, what) ON c.relid = k.confrelid AND (c.what IN ('TABLE',"
+	 "   'CONSTRAINT ' || u.conname) OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid ="
+	 "   k.confrelid AND a.attnum = ANY (k.confkey) AND c.what = 'COLUMN ' || a.attname))"
+	 "  WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = ANY ($1)"
+	 "  AND k.conrelid <> ALL ($1) GROUP BY k.oid)"
+	 " SELECT " SEVERITY ", format('CONSTRAINT %I ON %s', d.conname, d.conrelid::regclass),"
+	 " t.relname::text, NULL, format('foreign key %I of %s, to %s,', d.conname,"
+	 "  d.conrelid::regclass, t.relname) || " CONSEQUENCE ","
+	 " format('ALTER TABLE %s DROP CONSTRAINT %I;', d.conrelid::regclass, d.conname)"
+	 " FROM referring d JOIN pg_class t ON t.oid = d.confrelid ORDER BY 2",
+	 "no foreign key of another table refers to Airflow's",
+	 "Drop it, and make it again after the migration."},
+	{"dependent_objects",
+	 DEPENDENCIES
+	 "SELECT " SEVERITY ", pg_describe_object(d.classid, d.objid, 0), d.tables, NULL,"
+	 " pg_describe_object(d.classid, d.objid, 0) || " CONSEQUENCE ", NULL"
+	 " FROM dependent d WHERE d.classid IN ('pg_policy'::regclass, 'pg_proc'::regclass) ORDER BY 2",
+	 "no policy or function depends on a column of Airflow's tables",
+	 "Keep its definition, drop it, and make it again after the migration."},
+};
+
+/* GuardedCall: what will the migration drop or alter? */
+static void
+find_changes(void *arg)
+{
+	ChangeSearch *search = arg;
+	const Preflight *preflight = search->preflight;
+	const char *schema = preflight->schema;
+	List *revisions = list_concat(pending_revisions(COMPONENT_CORE, schema, preflight->target),
+								  pending_revisions(COMPONENT_FAB, schema, preflight->target));
+
+	search->changes = plan_changes(revisions, get_namespace_oid(schema, false));
+}
+
+/* The changes as two arrays: tables, and what of each. */
+static void
+arg_changes(QueryArgs *args, List *changes)
+{
+	Datum *relations = palloc((list_length(changes) + 1) * sizeof(Datum));
+	Datum *parts = palloc((list_length(changes) + 1) * sizeof(Datum));
+	int count = 0;
+	ListCell *cell;
+
+	foreach (cell, changes)
+	{
+		const PlanChange *change = lfirst(cell);
+
+		relations[count] = ObjectIdGetDatum(change->relation);
+		parts[count++] = CStringGetTextDatum(change->what);
+	}
+	arg_datum(args, OIDARRAYOID,
+			  PointerGetDatum(
+				  construct_array(relations, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
+	arg_datum(args, TEXTARRAYOID,
+			  PointerGetDatum(construct_array(parts, count, TEXTOID, -1, false, TYPALIGN_INT)));
+}
+
+void
+check_dependents(const Preflight *preflight)
+{
+	ChangeSearch search = {.preflight = preflight};
+	bool planned = guarded_call(find_changes, &search) == NULL;
+	QueryArgs args = {0};
+
+	arg_datum(&args, OIDARRAYOID, relation_oids(airflow_relations(preflight->schema)));
+	arg_changes(&args, search.changes);
+	arg_datum(&args, BOOLOID, BoolGetDatum(planned));
+	run_catalog_checks(preflight->findings, dependent_checks, lengthof(dependent_checks), &args);
+}

@@ -1,0 +1,14 @@
+/*
+ * role_setting.h
+ *		What settings are in the sessions of another role.
+ */
+#ifndef HEALTH_ROLE_SETTING_H
+#define HEALTH_ROLE_SETTING_H
+
+#include "postgres.h"
+
+extern const char *role_time_zone(Oid role);
+extern const char *role_search_path(Oid role);
+extern bool time_zone_is_utc(const char *name);
+
+#endif

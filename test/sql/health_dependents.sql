@@ -1,0 +1,69 @@
+-- preflight()'s checks of what hangs on Airflow's tables: critical where the migration drops or alters what it
+-- depends on. test/airflow/preflight takes the same to the real migration.
+\set ECHO none
+\getenv abs_srcdir PG_ABS_SRCDIR
+\i :abs_srcdir/fixtures/health_begin.sql
+\i :abs_srcdir/fixtures/health_airflow2.sql
+SET client_min_messages = warning;
+CREATE EXTENSION airflow_pin;
+INSERT INTO alembic_version VALUES ('5f2621c13b39');
+CREATE VIEW lab.findings AS
+    SELECT check_name, severity, object, value, message, fix_sql FROM airflow_pin.preflight('3.3.2')
+    WHERE check_name IN ('dependent_views', 'foreign_triggers', 'deferred_triggers', 'publications', 'foreign_keys', 'dependent_objects', 'dependents');
+CREATE SCHEMA mine;
+\set ECHO all
+
+-- Nothing of others.
+SELECT * FROM lab.findings;
+
+-- What the migration alters or drops: dag_run.conf (step 0055), task_instance's primary key (0042), what a later
+-- step knows by another name (dataset.uri), ...
+CREATE VIEW mine.confs AS SELECT id, conf FROM dag_run;
+CREATE VIEW mine.tasks AS SELECT dag_id, task_id, run_id, map_index, state FROM task_instance GROUP BY dag_id, task_id, run_id, map_index;
+CREATE MATERIALIZED VIEW mine.uris AS SELECT uri FROM dataset;
+CREATE RULE watch AS ON DELETE TO dag_run_note DO ALSO SELECT OLD.user_id;
+CREATE TRIGGER watch_conf AFTER UPDATE OF conf ON dag_run FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE TRIGGER watch_some AFTER UPDATE ON dag_run FOR EACH ROW WHEN (NEW.external_trigger)
+    EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE PUBLICATION some_runs FOR TABLE dag_run (id, conf) WHERE (id > 0);
+CREATE TABLE mine.comments (dag_id text, task_id text, run_id text, map_index int, comment text,
+    CONSTRAINT of_task FOREIGN KEY (dag_id, task_id, run_id, map_index) REFERENCES task_instance);
+CREATE POLICY triggered ON dag_run USING (external_trigger);
+CREATE FUNCTION mine.has_conf(integer) RETURNS boolean BEGIN ATOMIC SELECT conf IS NOT NULL FROM dag_run WHERE id = $1; END;
+SELECT * FROM lab.findings WHERE check_name <> 'deferred_triggers';
+SELECT airflow_pin.is_ready();
+
+-- Nothing of it matters where the target does not touch it.
+INSERT INTO alembic_version VALUES ('d2f4e1b3c5a7');
+SELECT count(*) > 0 AS found, bool_and(severity = 'warning') AS warnings, max(message) FROM lab.findings WHERE object IS NOT NULL;
+DELETE FROM alembic_version WHERE version_num = '5f2621c13b39';
+SELECT check_name, severity, object, message FROM lab.findings WHERE object IS NOT NULL;
+UPDATE alembic_version SET version_num = '5f2621c13b39';
+
+-- Mended by what fix_sql says; policies and functions have none.
+SELECT fix_sql FROM lab.findings WHERE fix_sql IS NOT NULL \gexec
+DROP POLICY triggered ON dag_run;
+DROP FUNCTION mine.has_conf;
+SELECT check_name, severity, object FROM lab.findings WHERE severity <> 'ok';
+
+-- What depends on nothing that is altered stays.
+CREATE VIEW mine.runs AS SELECT id, dag_id, run_id, state FROM dag_run;
+CREATE TRIGGER watch_state AFTER UPDATE OF state ON dag_run FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE TRIGGER watch_all AFTER UPDATE ON dag_run FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE TABLE mine.labels (run integer REFERENCES dag_run, label text);
+CREATE PUBLICATION all_runs FOR TABLE dag_run;
+SELECT check_name, severity, object, message FROM lab.findings WHERE severity <> 'ok';
+
+-- A deferrable trigger's events are pending when the step's next statement alters the table.
+CREATE CONSTRAINT TRIGGER watch_late AFTER UPDATE ON task_instance DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+SELECT severity, object, message, fix_sql FROM lab.findings WHERE check_name = 'deferred_triggers';
+
+-- Rules on dag_run itself are no ground for any check.
+CREATE RULE watch AS ON DELETE TO dag_run DO ALSO SELECT OLD.run_id;
+SELECT check_name, severity, message, hint FROM airflow_pin.preflight();
+DROP RULE watch ON dag_run;
+
+\set ECHO none
+DROP PUBLICATION all_runs, some_runs;
+DROP SCHEMA mine CASCADE;
