@@ -3,7 +3,7 @@
  *		bad_rows(): rows that make a step of "airflow db migrate" fail, or that it changes.
  *
  * Read out of Airflow's migrations between 2.10 and 3.3.2 (airflow/migrations/versions, whose
- * numbers are the steps in the texts below), and seen with real migrations: test/airflow/bad_rows.
+ * numbers are the steps in the texts below), and seen with real migrations: test/airflow/preflight.
  * A rule applies where the tables have the shape that its step starts from; see only_if.
  */
 #include "postgres.h"

@@ -27,33 +27,50 @@ typedef struct ChangeSearch
 } ChangeSearch;
 
 /*
+ * Revision 0042 drops this one with CASCADE (0042_3_0_0_add_uuid_primary_key_to_task_instance_.py):
+ * no error, but what depends on it is gone.
+ */
+#define CASCADES "'CONSTRAINT task_instance_pkey'"
+
+/*
  * $1: Airflow's tables; $2 and $3: what the plan changes of which table; $4: is there a plan?
  *
  * Dependencies on columns and constraints, with what is depended on as the plan names it.
  */
 #define DEPENDENCIES                                                                               \
 	"WITH dependency AS ("                                                                         \
-	" SELECT d.classid, d.objid, d.refobjid AS relid, 'COLUMN ' || a.attname AS what,"             \
-	"  a.attname AS part FROM pg_depend d"                                                         \
+	" SELECT d.classid, d.objid, d.refobjid AS relid, 'COLUMN ' || a.attname AS what"              \
+	"  FROM pg_depend d"                                                                           \
 	"  JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"                \
 	"  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"                        \
-	" UNION SELECT d.classid, d.objid, k.conrelid, 'CONSTRAINT ' || k.conname, k.conname"          \
+	" UNION SELECT d.classid, d.objid, k.conrelid, 'CONSTRAINT ' || k.conname"                     \
 	"  FROM pg_depend d JOIN pg_constraint k ON k.oid = d.refobjid"                                \
-	"  WHERE d.refclassid = 'pg_constraint'::regclass AND k.conrelid = ANY ($1)),"                 \
+	"  WHERE d.refclassid = 'pg_constraint'::regclass AND k.conrelid = ANY ($1)"                   \
+	" UNION SELECT 'pg_constraint'::regclass, k.oid, k.confrelid, p.what FROM pg_constraint k,"    \
+	"  LATERAL (SELECT 'COLUMN ' || a.attname FROM pg_attribute a WHERE a.attrelid = k.confrelid"  \
+	"   AND a.attnum = ANY (k.confkey) UNION SELECT 'CONSTRAINT ' || u.conname"                    \
+	"   FROM pg_constraint u WHERE u.conindid = k.conindid AND u.contype IN ('p', 'u')) p (what)"  \
+	"  WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = ANY ($1)"                     \
+	"  AND k.conrelid <> ALL ($1)),"                                                               \
 	" dependent AS ("                                                                              \
 	" SELECT d.classid, d.objid, string_agg(DISTINCT t.relname, ', ') AS tables,"                  \
-	"  string_agg(DISTINCT format('%s.%s', t.relname, d.part), ', ') FILTER (WHERE c.what IS NOT"  \
-	"  NULL) AS changed FROM dependency d JOIN pg_class t ON t.oid = d.relid"                      \
+	"  string_agg(DISTINCT t.relname || '.' || substr(d.what, strpos(d.what, ' ') + 1), ', ')"     \
+	"   FILTER (WHERE c.what <> " CASCADES ") AS changed,"                                         \
+	"  bool_or(c.what = " CASCADES ") IS TRUE AS lost"                                             \
+	"  FROM dependency d JOIN pg_class t ON t.oid = d.relid"                                       \
 	"  LEFT JOIN unnest($2, $3) c (relid, what) ON c.relid = d.relid"                              \
 	"   AND c.what IN ('TABLE', d.what) GROUP BY d.classid, d.objid) "
 
 #define SEVERITY                                                                                   \
-	"CASE WHEN d.changed IS NOT NULL THEN 'critical' WHEN $4 THEN 'info' ELSE 'warning' END"
+	"CASE WHEN d.changed IS NOT NULL THEN 'critical'"                                              \
+	" WHEN $4 AND NOT d.lost THEN 'info' ELSE 'warning' END"
 
 /* After "view x", say. */
 #define CONSEQUENCE                                                                                \
 	"CASE WHEN d.changed IS NOT NULL"                                                              \
 	" THEN ' depends on what the migration drops or alters, and makes it fail: ' || d.changed"     \
+	" WHEN d.lost THEN ' goes without a word: step 0042 drops task_instance''s primary key, on"    \
+	" which it depends, with CASCADE'"                                                             \
 	" WHEN $4 THEN ' depends on nothing that the migration drops or alters'"                       \
 	" ELSE ' may depend on what the migration drops or alters' END"
 
@@ -105,19 +122,14 @@ static const CatalogCheck dependent_checks[] = {
 	 "Take the table out, and add it again after the migration."},
 	{"foreign_keys",
 	 DEPENDENCIES
-	 ", referring AS (SELECT k.oid, k.conname, k.conrelid, k.confrelid, string_agg(DISTINCT c.what,"
-	 "  ', ') AS changed FROM pg_constraint k LEFT JOIN pg_constraint u ON u.conindid = k.conindid"
-	 "  AND u.conrelid = k.confrelid AND u.contype IN ('p', 'u')"
-	 "  LEFT JOIN unnest($2, $3) c (relid, what) ON c.relid = k.confrelid AND (c.what IN ('TABLE',"
-	 "   'CONSTRAINT ' || u.conname) OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid ="
-	 "   k.confrelid AND a.attnum = ANY (k.confkey) AND c.what = 'COLUMN ' || a.attname))"
-	 "  WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = ANY ($1)"
-	 "  AND k.conrelid <> ALL ($1) GROUP BY k.oid)"
-	 " SELECT " SEVERITY ", format('CONSTRAINT %I ON %s', d.conname, d.conrelid::regclass),"
-	 " t.relname::text, NULL, format('foreign key %I of %s, to %s,', d.conname,"
-	 "  d.conrelid::regclass, t.relname) || " CONSEQUENCE ","
-	 " format('ALTER TABLE %s DROP CONSTRAINT %I;', d.conrelid::regclass, d.conname)"
-	 " FROM referring d JOIN pg_class t ON t.oid = d.confrelid ORDER BY 2",
+	 "SELECT " SEVERITY ", format('CONSTRAINT %I ON %s', k.conname, k.conrelid::regclass),"
+	 " t.relname::text, NULL, format('foreign key %I of %s, to %s,', k.conname,"
+	 "  k.conrelid::regclass, t.relname) || " CONSEQUENCE ","
+	 " format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname)"
+	 " FROM dependent d JOIN pg_constraint k ON k.oid = d.objid JOIN pg_class t ON t.oid = "
+	 "k.confrelid"
+	 " WHERE d.classid = 'pg_constraint'::regclass AND k.contype = 'f' AND k.conrelid <> ALL ($1)"
+	 " ORDER BY 2",
 	 "no foreign key of another table refers to Airflow's",
 	 "Drop it, and make it again after the migration."},
 	{"dependent_objects",

@@ -1,4 +1,4 @@
--- bad_rows(): what makes "airflow db migrate" fail, and the SQL that mends it. test/airflow/bad_rows takes the
+-- bad_rows(): what makes "airflow db migrate" fail, and the SQL that mends it. test/airflow/preflight takes the
 -- same rows to the real migration.
 \set ECHO none
 \getenv abs_srcdir PG_ABS_SRCDIR

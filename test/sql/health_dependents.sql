@@ -17,7 +17,7 @@ CREATE SCHEMA mine;
 SELECT * FROM lab.findings;
 
 -- What the migration alters or drops: dag_run.conf (step 0055), task_instance's primary key (0042), what a later
--- step knows by another name (dataset.uri), ...
+-- step knows by another name (dataset.uri), ... What depends on the primary key only goes with it.
 CREATE VIEW mine.confs AS SELECT id, conf FROM dag_run;
 CREATE VIEW mine.tasks AS SELECT dag_id, task_id, run_id, map_index, state FROM task_instance GROUP BY dag_id, task_id, run_id, map_index;
 CREATE MATERIALIZED VIEW mine.uris AS SELECT uri FROM dataset;
@@ -28,6 +28,7 @@ CREATE TRIGGER watch_some AFTER UPDATE ON dag_run FOR EACH ROW WHEN (NEW.externa
 CREATE PUBLICATION some_runs FOR TABLE dag_run (id, conf) WHERE (id > 0);
 CREATE TABLE mine.comments (dag_id text, task_id text, run_id text, map_index int, comment text,
     CONSTRAINT of_task FOREIGN KEY (dag_id, task_id, run_id, map_index) REFERENCES task_instance);
+CREATE TABLE mine.uses (uri text CONSTRAINT of_uri REFERENCES dataset (uri));
 CREATE POLICY triggered ON dag_run USING (external_trigger);
 CREATE FUNCTION mine.has_conf(integer) RETURNS boolean BEGIN ATOMIC SELECT conf IS NOT NULL FROM dag_run WHERE id = $1; END;
 SELECT * FROM lab.findings WHERE check_name <> 'deferred_triggers';
