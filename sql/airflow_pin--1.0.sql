@@ -332,7 +332,7 @@ CREATE FUNCTION airflow_pin.bad_rows(max_rows bigint DEFAULT 1000000,
     RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'bad_rows';
 COMMENT ON FUNCTION airflow_pin.bad_rows(bigint, interval, text) IS
-'Rows and values that make a step of "airflow db migrate" to the Airflow version "target" (NULL: the newest known) stop (critical) or that it changes (warning), worst first: orphans, xcom_values, xcom_archive, dag_run_conf, json_values, long_values, teams. value is the number of rows, fix_sql would mend them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive, and a target that is no version.';
+'Rows and values that make a step of "airflow db migrate" to the Airflow version "target" (NULL: the newest known) stop (critical) or that it changes (warning), worst first: orphans, xcom_values, xcom_archive, dag_run_conf, json_values, long_values, teams, deadlines. value is the number of rows, fix_sql would mend them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive, and a target that is no version.';
 
 CREATE FUNCTION airflow_pin.migration_plan(target text DEFAULT NULL,
         OUT step integer, OUT component text, OUT revision text, OUT airflow_version text,

@@ -155,6 +155,10 @@ BEGIN READ ONLY;
 SELECT * FROM airflow_pin.bad_rows();
 COMMIT;
 SET session_replication_role = replica;
+INSERT INTO deadline (id, deadline, callback) VALUES (gen_random_uuid(), now(), 'c');
+SELECT severity, message, hint FROM airflow_pin.bad_rows(target => '3.1.8');
+SELECT severity, fix_sql FROM airflow_pin.bad_rows(target => '3.2.2');
+DELETE FROM deadline;
 INSERT INTO dag (dag_id, has_task_concurrency_limits, max_active_tasks, max_consecutive_failed_dag_runs, bundle_name, is_stale)
     VALUES ('d', false, 1, 0, 'gone', false);
 INSERT INTO task_instance (id, dag_id, task_id, run_id, map_index, pool_slots, pool, dag_version_id)
