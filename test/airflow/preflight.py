@@ -170,10 +170,10 @@ CASES |= {
         f"CREATE VIEW lab.tasks AS SELECT {TI}, state FROM task_instance GROUP BY {TI}"),
     "triggers": ("foreign_triggers", "%", "critical", "2.11.2",
         EACH_COLUMN.format("CREATE TRIGGER t%s AFTER UPDATE OF %I ON public.%I FOR EACH ROW"
-                           " EXECUTE FUNCTION suppress_redundant_updates_trigger()", "r.n, r.attname, r.relname")),
+                           " EXECUTE FUNCTION lab.nothing()", "r.n, r.attname, r.relname")),
     "deferred_trigger": ("deferred_triggers", "TRIGGER late ON task_instance", "warning", "2.11.2",
         "CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON task_instance DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
-        " EXECUTE FUNCTION suppress_redundant_updates_trigger()"),
+        " EXECUTE FUNCTION lab.nothing()"),
     "publications": ("publications", "%", "critical", "2.11.2",
         EACH_COLUMN.format("CREATE PUBLICATION p%s FOR TABLE public.%I (%I) WITH (publish = ''insert'')",
                            "r.n, r.relname, r.attname")),
@@ -251,7 +251,8 @@ def templates(needed: set[str]) -> dict[str, str]:
         if error:
             sys.exit(f"no metadata of {version}: {error}")
         if version == "2.11.2":
-            execute(name, BASE_ROWS, "CREATE SCHEMA lab", "CREATE EXTENSION airflow_pin")
+            execute(name, BASE_ROWS, "CREATE EXTENSION airflow_pin", "CREATE SCHEMA lab",
+                    "CREATE FUNCTION lab.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
     return names
 
 
