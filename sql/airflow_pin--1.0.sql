@@ -122,14 +122,27 @@ COMMENT ON TABLE airflow_pin.run_decision IS
 COMMENT ON COLUMN airflow_pin.run_decision.effective_version IS
 'The version that the run has; NULL where it was recorded as failed because none could be had.';
 
+CREATE TABLE airflow_pin.paused_dag (
+    label      text NOT NULL,
+    dag_id     text COLLATE "C" NOT NULL,
+    reason     text,
+    paused_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    paused_by  name NOT NULL DEFAULT session_user,
+    resumed_at timestamptz,
+    PRIMARY KEY (label, dag_id)
+);
+COMMENT ON TABLE airflow_pin.paused_dag IS
+'The DAGs that pause_all() paused, by label, and whether resume() has brought them back.';
+
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pinned_version', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pin_history', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision', '');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.paused_dag', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pin_history_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision_id_seq', '');
 
-GRANT SELECT ON airflow_pin.pinned_version, airflow_pin.pin_history, airflow_pin.run_decision
-    TO pg_monitor;
+GRANT SELECT ON airflow_pin.pinned_version, airflow_pin.pin_history, airflow_pin.run_decision,
+    airflow_pin.paused_dag TO pg_monitor;
 
 ---------------------------------------------------------------------------------------------------
 -- Triggers
@@ -343,6 +356,19 @@ CREATE FUNCTION airflow_pin.migration_plan(target text DEFAULT NULL,
     AS 'MODULE_PATHNAME', 'health_migration_plan';
 COMMENT ON FUNCTION airflow_pin.migration_plan(text) IS
 'What "airflow db migrate" to the Airflow release "target" (NULL: the newest known) will do from the current revisions on, in order; no rows when there is nothing to do. component: core or fab; airflow_version: the release that brought the revision, for fab that of its provider. relation is the name that the table has by then; NULL where a revision changes no table. lock_mode: the strongest lock that the migration holds on the relation by then, until the revision''s transaction ends. rewrites: the table''s file is written anew; scans: it is read in full; updates_rows: all or most of its rows are updated or deleted. estimated_rows (from the last VACUUM or ANALYZE) and bytes (of the files, with indexes and TOAST) are those of now; NULL for a table that is not there yet, rows also for one never analyzed. eta_low and eta_high: how long the step takes once it has its lock, not counting waits; NULL for a table never analyzed. Waits for no lock of a table of Airflow. Errors: 22023 unknown target, or one older than the database; 55000 unknown revision in the database; 55P03 the version table is locked; 42P01 no Airflow tables.';
+
+CREATE FUNCTION airflow_pin.pause_all(label text, reason text DEFAULT NULL,
+                                      OUT total integer, OUT paused_before integer,
+                                      OUT paused_now integer)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'pause_all';
+COMMENT ON FUNCTION airflow_pin.pause_all(text, text) IS
+'Pauses every DAG of Airflow and remembers in paused_dag, under the label, those that were active, for resume(). total: DAGs there are; paused_before: those that were paused already; paused_now: those that this call paused. Calling it again adds what has become active since. Needs no right on Airflow''s tables. Waits at most 10 s for a row of dag. Errors: 22004 no label, 42P01 no table dag, 55P03 dag is locked, naming who holds it.';
+
+CREATE FUNCTION airflow_pin.resume(label text, tag text DEFAULT NULL, dag_like text DEFAULT NULL,
+                                   max_dags integer DEFAULT NULL)
+    RETURNS SETOF text LANGUAGE c AS 'MODULE_PATHNAME', 'resume';
+COMMENT ON FUNCTION airflow_pin.resume(text, text, text, integer) IS
+'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag, 55P03 dag is locked, naming who holds it.';
 
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.

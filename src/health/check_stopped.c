@@ -75,8 +75,11 @@ check_paused(const Preflight *preflight)
 	finding.message =
 		psprintf(INT64_FORMAT " of " INT64_FORMAT " DAGs are not paused", active, row_bigint(0, 1));
 	if (active > 0)
-		finding.hint = "Remember which, and pause them: what they start is in flight when the "
-					   "migration begins, or runs at once after it.";
+	{
+		finding.hint = "What they start is in flight when the migration begins, or runs at once "
+					   "after it. Pause them; airflow_pin.resume() brings them back.";
+		finding.fix_sql = "SELECT * FROM airflow_pin.pause_all('upgrade');";
+	}
 	findings_add(preflight->findings, &finding);
 }
 
