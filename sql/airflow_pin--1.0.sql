@@ -134,15 +134,29 @@ CREATE TABLE airflow_pin.paused_dag (
 COMMENT ON TABLE airflow_pin.paused_dag IS
 'The DAGs that pause_all() paused, by label, and whether resume() has brought them back.';
 
+CREATE TABLE airflow_pin.baseline_figure (
+    label     text NOT NULL,
+    figure    text NOT NULL,
+    object    text NOT NULL,
+    value     bigint NOT NULL,
+    estimated boolean NOT NULL,
+    taken_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    taken_by  name NOT NULL DEFAULT session_user,
+    PRIMARY KEY (label, figure, object)
+);
+COMMENT ON TABLE airflow_pin.baseline_figure IS
+'What baseline() has taken, for postflight() to compare with. object is a table, or empty; estimated: value is from the catalog, not counted.';
+
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pinned_version', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pin_history', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.paused_dag', '');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.baseline_figure', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pin_history_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision_id_seq', '');
 
 GRANT SELECT ON airflow_pin.pinned_version, airflow_pin.pin_history, airflow_pin.run_decision,
-    airflow_pin.paused_dag TO pg_monitor;
+    airflow_pin.paused_dag, airflow_pin.baseline_figure TO pg_monitor;
 
 ---------------------------------------------------------------------------------------------------
 -- Triggers
@@ -370,6 +384,18 @@ CREATE FUNCTION airflow_pin.resume(label text, tag text DEFAULT NULL, dag_like t
 COMMENT ON FUNCTION airflow_pin.resume(text, text, text, integer) IS
 'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag, 55P03 dag is locked, naming who holds it.';
 
+CREATE FUNCTION airflow_pin.baseline(label text)
+    RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'baseline';
+COMMENT ON FUNCTION airflow_pin.baseline(text) IS
+'Takes figures before a migration and keeps them in baseline_figure under the label, for postflight(): rows (of tables that no migration should lose rows of; estimated above 100,000), dags, paused_dags, import_errors, serialized_dags, runs_last_hour, tasks_last_hour, failed_runs_last_hour, failed_tasks_last_hour, queue_age_seconds. One finding a figure, of severity info; unknown: the table is locked, by whom message says. Errors: 22004 no label, 42710 the label has a baseline.';
+
+CREATE FUNCTION airflow_pin.postflight(label text)
+    RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'postflight';
+COMMENT ON FUNCTION airflow_pin.postflight(text) IS
+'After a migration, worst first: each figure of the label''s baseline compared with that of now (value now, threshold before), and whether the migration is complete (revision), pins are in force (pins), FAB''s tables are there (fab_tables), scheduler, triggerer and DAG processor are alive (heartbeats), unfinished task instances have a DAG version (unversioned_tasks), indexes and constraints are valid, statistics are fresh, and what is left over to be dropped (leftovers). Waits for no lock on Airflow''s tables. Errors: 22004 no label, 42704 no such baseline.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -379,7 +405,7 @@ GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.
     airflow_pin.migration_plan(text)
     TO pg_monitor;
 GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
-        airflow_pin.preflight(text), airflow_pin.is_ready(text)
+        airflow_pin.preflight(text), airflow_pin.is_ready(text), airflow_pin.postflight(text)
     TO pg_monitor;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;
