@@ -396,6 +396,20 @@ CREATE FUNCTION airflow_pin.postflight(label text)
 COMMENT ON FUNCTION airflow_pin.postflight(text) IS
 'After a migration, worst first: each figure of the label''s baseline compared with that of now (value now, threshold before), and whether the migration is complete (revision), pins are in force (pins), FAB''s tables are there (fab_tables), scheduler, triggerer and DAG processor are alive (heartbeats), unfinished task instances have a DAG version (unversioned_tasks), indexes and constraints are valid, statistics are fresh, and what is left over to be dropped (leftovers). Waits for no lock on Airflow''s tables. Errors: 22004 no label, 42704 no such baseline.';
 
+CREATE FUNCTION airflow_pin.lost_on_rollback(since timestamptz, OUT kind text, OUT dag_id text,
+                                             OUT count bigint, OUT first timestamptz,
+                                             OUT last timestamptz)
+    RETURNS SETOF record LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'lost_on_rollback';
+COMMENT ON FUNCTION airflow_pin.lost_on_rollback(timestamptz) IS
+'What restoring a backup taken at "since" would lose: what is new or has changed since then, by kind (dag_run, task_instance, xcom, dag_version, backfill, log; variable and connection: changes that the audit log knows; user) and, where it belongs to one, by DAG, with the times of the first and last. Reads dag_run in full. Waits for no lock on Airflow''s tables: for one that is locked, count is NULL and a NOTICE names who holds it. Error: 22004 since is NULL.';
+
+CREATE FUNCTION airflow_pin.export_runs(since timestamptz)
+    RETURNS SETOF jsonb LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'export_runs';
+COMMENT ON FUNCTION airflow_pin.export_runs(timestamptz) IS
+'The runs that are new or have changed since then, one JSON object each: dag_run, task_instances and xcoms, with all columns; what is needed to look at them after a backup was restored. Holds conf and XCom values: grant EXECUTE with care. Errors: 22004 since is NULL, 42P01 no Airflow tables, 55P03 a table is locked, naming who holds it.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -405,7 +419,8 @@ GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.
     airflow_pin.migration_plan(text)
     TO pg_monitor;
 GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
-        airflow_pin.preflight(text), airflow_pin.is_ready(text), airflow_pin.postflight(text)
+        airflow_pin.preflight(text), airflow_pin.is_ready(text), airflow_pin.postflight(text),
+        airflow_pin.lost_on_rollback(timestamptz)
     TO pg_monitor;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;
