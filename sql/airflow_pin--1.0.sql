@@ -177,6 +177,16 @@ CREATE FUNCTION airflow_pin.protect_version() RETURNS trigger
 COMMENT ON FUNCTION airflow_pin.protect_version() IS
 'Trigger for Airflow''s serialized_dag, dag_version and dag_code, put there by attach(): a change that Airflow makes to a pinned version in place becomes a version of its own. Raises nothing.';
 
+CREATE FUNCTION airflow_pin.keep_version() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'keep_version';
+COMMENT ON FUNCTION airflow_pin.keep_version() IS
+'Trigger for Airflow''s serialized_dag, dag_version and dag_code, put there by attach(): a row of a pinned version is not deleted, which a NOTICE tells, unless its DAG is deleted. Raises 55006 where "airflow db clean" would delete the DAG of a pinned version.';
+
+CREATE FUNCTION airflow_pin.end_clean() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'end_clean';
+COMMENT ON FUNCTION airflow_pin.end_clean() IS
+'Trigger for Airflow''s dag_version, put there by attach(): raises 55006 when "airflow db clean" has nothing but pinned versions left to delete; it then goes on with the next table, and would otherwise try for ever.';
+
 CREATE FUNCTION airflow_pin.reconcile_run() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'reconcile_run';
 COMMENT ON FUNCTION airflow_pin.reconcile_run() IS

@@ -34,6 +34,8 @@
 
 #define BEFORE_INSERT_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW)
 #define BEFORE_UPDATE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
+#define BEFORE_DELETE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_ROW)
+#define AFTER_DELETE_STATEMENT (TRIGGER_TYPE_AFTER | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_STATEMENT)
 
 /* What attach() puts on Airflow's tables. Without column lists and WHEN: see doc/internals.md. */
 const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
@@ -43,6 +45,10 @@ const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
 	 "BEFORE UPDATE"},
 	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
 	{"dag_code", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
+	{"serialized_dag", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
+	{"dag_version", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
+	{"dag_code", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
+	{"dag_version", "end_clean", "airflow_pin_end_clean", AFTER_DELETE_STATEMENT, "AFTER DELETE"},
 };
 
 static DagRunColumns columns_cache;
@@ -120,7 +126,7 @@ is_enabled(Form_pg_trigger trigger)
 
 /* Of the type that attach() gives it, and without a WHEN clause that would let rows pass? */
 static bool
-fires_for_every_row(Relation pg_trigger, HeapTuple tuple, int16 type)
+fires_always(Relation pg_trigger, HeapTuple tuple, int16 type)
 {
 	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
 	bool no_condition;
@@ -195,7 +201,7 @@ airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigge
 		if (form->tgfoid != function)
 			continue;
 		*trigger_name = pstrdup(NameStr(form->tgname));
-		if (is_enabled(form) && fires_for_every_row(pg_trigger, tuple, trigger->type))
+		if (is_enabled(form) && fires_always(pg_trigger, tuple, trigger->type))
 			state = ATTACH_PRESENT;
 		else if (state == ATTACH_MISSING)
 			state = ATTACH_DISABLED;

@@ -61,10 +61,10 @@ typedef struct AttachedTrigger
 	const char *function;
 	const char *name;
 	int16 type;		   /* pg_trigger.tgtype */
-	const char *event; /* the same in SQL */
+	const char *event; /* the same in SQL, but for the level */
 } AttachedTrigger;
 
-#define ATTACHED_TRIGGERS 5
+#define ATTACHED_TRIGGERS 9
 
 extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
 
