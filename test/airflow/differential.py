@@ -103,8 +103,8 @@ def calls_for(dag: LazyDeserializedDAG) -> list[Call]:
     ]
     undated = [
         (DagRunType.MANUAL, DagRunTriggeredByType.REST_API),
-        (OPERATOR_RUN_TYPE, DagRunTriggeredByType.OPERATOR),
-        (MATERIALIZATION_RUN_TYPE, DagRunTriggeredByType.REST_API),
+        (DagRunType(OPERATOR_RUN_TYPE), DagRunTriggeredByType.OPERATOR),
+        (DagRunType(MATERIALIZATION_RUN_TYPE), DagRunTriggeredByType.REST_API),
         (DagRunType.ASSET_TRIGGERED, DagRunTriggeredByType.ASSET),
     ]
     calls = [Call(*kind, date) for date in logical_dates(dag) for kind in dated]
