@@ -9,15 +9,39 @@
 #include "removed_task.h"
 
 #include "airflow/serialized_dag.h"
-#include "airflow/task_plan.h"
 
-static TaskPlan *
-plan_any_run(const AirflowTables *tables, const DagVersion *version)
+typedef struct TaskIds
 {
-	RunFacts any_run = {0};
-	Jsonb *data = serialized_dag_load(tables, &version->id, NULL);
+	int count;
+	char **ids;
+} TaskIds;
 
-	return data ? task_plan_build(data, &any_run) : NULL;
+static int
+compare_ids(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* The ids of a version's tasks, sorted; none where it has no serialized DAG. */
+static void
+read_task_ids(const AirflowTables *tables, const DagVersion *version, TaskIds *result)
+{
+	Jsonb *data = serialized_dag_load(tables, &version->id, NULL);
+	JsonbContainer *tasks = data ? json_child(serialized_dag_body(data), "tasks") : NULL;
+	uint32 size = tasks != NULL && JsonContainerIsArray(tasks) ? JsonContainerSize(tasks) : 0;
+
+	result->count = 0;
+	result->ids = palloc(Max(size, 1) * sizeof(char *));
+	for (uint32 i = 0; i < size; i++)
+	{
+		JsonbValue *task = getIthJsonbValueFromContainer(tasks, i);
+		JsonbContainer *wrapper = task->type == jbvBinary ? task->val.binary.data : NULL;
+		JsonbValue *id = json_member(json_child(wrapper, "__var"), "task_id");
+
+		if (id != NULL && id->type == jbvString)
+			result->ids[result->count++] = json_string(id);
+	}
+	qsort(result->ids, result->count, sizeof(char *), compare_ids);
 }
 
 /*
@@ -28,17 +52,17 @@ char *
 removed_task_problem(const AirflowTables *tables, const DagVersion *version,
 					 const DagVersion *latest)
 {
-	TaskPlan *plan;
-	TaskPlan *known;
+	TaskIds own;
+	TaskIds known;
 
 	if (tables->minor > AIRFLOW_3_0 || version->number == latest->number)
 		return NULL;
-	plan = plan_any_run(tables, version);
-	known = plan_any_run(tables, latest);
-	for (int i = 0; plan != NULL && known != NULL && i < plan->count; i++)
-		if (task_plan_find(known, plan->tasks[i].task_id) == NULL)
+	read_task_ids(tables, version, &own);
+	read_task_ids(tables, latest, &known);
+	for (int i = 0; i < own.count; i++)
+		if (bsearch(&own.ids[i], known.ids, known.count, sizeof(char *), compare_ids) == NULL)
 			return psprintf("Task \"%s\" of version %d is not in the latest version %d, and "
 							"Airflow 3.0 cannot start a task that is not.",
-							plan->tasks[i].task_id, version->number, latest->number);
+							own.ids[i], version->number, latest->number);
 	return NULL;
 }
