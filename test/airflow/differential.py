@@ -168,7 +168,7 @@ class Differential:
             session.add(DagBundleModel(name=BUNDLE))
 
     def install_extension(self) -> None:
-        self.database.query("CREATE EXTENSION airflow_pin")
+        self.database.query("CREATE EXTENSION IF NOT EXISTS airflow_pin")
         if self.pinning:
             self.database.query("SELECT airflow_pin.attach()")
 

@@ -11,7 +11,8 @@ import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from compat import CLEARING_CHOOSES, RUNS_REMOVED_TASKS
+import psycopg2
+from compat import CLEARING_CHOOSES, RUNS_REMOVED_TASKS, VERSION_FOLLOWS_COMMIT
 from lab import TASK_PRELUDE, Lab, LabError, exit_on_signals
 
 MODES = ("rewrite", "reject", "observe")
@@ -96,6 +97,7 @@ class Live:
         self.check_scheduled_runs()
         self.check_asset_triggered_runs()
         self.check_body_only_commit()
+        self.check_commits()
         self.check_version_without_run()
         self.check_reruns()
         self.check_rhythm()
@@ -285,6 +287,41 @@ class Live:
             + self.task_problems(run, {"only": f"v1, another body at {commit}"}),
         )
 
+    def check_commits(self) -> None:
+        """Which commit a pin holds, when a version had two of them."""
+        lab = self.lab
+        first, second = self.commits[1], lab.git("rev-parse", "HEAD")
+        version = 2 if VERSION_FOLLOWS_COMMIT else 1  # the version guard has made one of the second commit
+        pinned = self.pin_body_only()
+        problems = wrong_pin(pinned, version, second)
+        shown = [
+            lab.value("SELECT bundle_version FROM airflow_pin.pins() WHERE dag_id = 'body_only'"),
+            lab.value("SELECT bundle_version FROM airflow_pin.resolve('body_only')"),
+        ]
+        problems += [f"pins() or resolve() shows {commit}" for commit in shown if commit != second]
+        self.check("a pin of the latest version holds the commit that new runs get", problems)
+
+        problems = wrong_pin(self.pin_body_only("1, bundle_version => %s", first), 1, first)
+        for commit in ["0" * 40] + ([second] if version == 2 else []):
+            try:
+                problems.append(f"accepted: {self.pin_body_only('1, bundle_version => %s', commit)}")
+            except psycopg2.Error as error:
+                if error.pgcode != "02000":
+                    problems.append(str(error))
+        self.check("bundle_version must be one that the version had", problems)
+
+        lab.commit("another version", {"body_only.py": one_task("body_only", "later", outlets='[Asset("later")]')})
+        lab.wait_for_version("body_only", version + 1)
+        problems = wrong_pin(self.pin_body_only(version), version, second)
+        self.must_trigger("body_only", "older")
+        run = lab.wait_for_run("body_only", "older")
+        problems += wrong_values(run, {"state": "success", "version_number": version, "bundle_version": second})
+        problems += self.task_problems(run, {"only": f"v1, another body at {second}"})
+        self.check("a pin of an older version holds the commit of its newest run", problems)
+
+    def pin_body_only(self, arguments="NULL", *parameters) -> dict:
+        return self.lab.query(f"SELECT * FROM airflow_pin.pin('body_only', {arguments})", *parameters)[0]
+
     def check_version_without_run(self) -> None:
         """Airflow overwrites a version that has no run in place; a pinned one stays, and the new one is a version."""
         lab = self.lab
@@ -358,6 +395,20 @@ class Live:
             )
         self.check("a re-run at the pinned version runs", problems)
 
+        lab.query("SELECT airflow_pin.pin('unrun', 1, reruns => 'airflow')")
+        head = lab.git("rev-parse", "HEAD")
+        problems = self.rerun_problems("pinned", False, 1, self.commits[1] if CLEARING_CHOOSES else head)
+        if CLEARING_CHOOSES:
+            problems += self.rerun_problems("pinned", True, 2, head)
+        self.check("re-runs are Airflow's where the pin does not hold them", problems)
+
+    def rerun_problems(self, run_id: str, latest: bool, version: int, commit: str) -> list[str]:
+        status, answer = self.clear("unrun", run_id, latest)
+        if status != 200:
+            return [f"HTTP {status}: {answer}"]
+        run = self.lab.wait_for_run("unrun", run_id)
+        return wrong_values(run, {"version_number": version, "bundle_version": commit})
+
     def clear(self, dag_id: str, run_id: str, latest: bool) -> tuple[int, str]:
         choice = {"run_on_latest_version": latest} if CLEARING_CHOOSES else {}
         return self.lab.api(
@@ -427,6 +478,11 @@ def wrong_values(run: dict, expected: dict) -> list[str]:
         for column, value in expected.items()
         if run[column] != value
     ]
+
+
+def wrong_pin(pin: dict, version: int, commit: str) -> list[str]:
+    found = (pin["version_number"], pin["bundle_version"])
+    return [] if found == (version, commit) else [f"the pin is {found}, expected {(version, commit)}"]
 
 
 def main() -> int:
