@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import psycopg2
-from compat import CLEARING_CHOOSES, RUNS_REMOVED_TASKS, VERSION_FOLLOWS_COMMIT
+from compat import CLEARING_CHOOSES, RUNS_REMOVED_TASKS
 from lab import TASK_PRELUDE, Lab, LabError, exit_on_signals
 
 MODES = ("rewrite", "reject", "observe")
@@ -259,13 +259,11 @@ class Live:
     # --- The rest --------------------------------------------------------------------------------------
 
     def check_body_only_commit(self) -> None:
-        """A commit that changes no more than a function's body makes no new version: the pin holds the commit."""
+        """A commit that changes no more than a function's body: the pin holds the commit, too."""
         lab = self.lab
-        commit = lab.commit("another body", {"body_only.py": one_task("body_only", code="v1, another body")})
-        lab.wait_for(
-            "the DAG processor to see the commit",
-            lambda: lab.value("SELECT bundle_version FROM dag WHERE dag_id = 'body_only'") == commit,
-        )
+        commit = self.commit_body("v1, another body")
+        lab.wait_for_version("body_only", 2)  # the version guard has made it of the commit
+        own = lab.value("SELECT bundle_version FROM dag_version WHERE dag_id = 'body_only' AND version_number = 2")
         self.must_trigger("body_only", "after_commit")
         run = lab.wait_for_run("body_only", "after_commit")
         expected = {
@@ -273,10 +271,13 @@ class Live:
             "version_number": 1,
             "bundle_version": self.commits[1],
             "action": "rewrite",
+            "requested_version": 2,
         }
         self.check(
             "a body-only commit is held back",
-            wrong_values(run, expected) + self.task_problems(run, {"only": f"v1 at {self.commits[1]}"}),
+            wrong_values(run, expected)
+            + self.task_problems(run, {"only": f"v1 at {self.commits[1]}"})
+            + ([] if own == commit else [f"version 2 is of commit {own}, not {commit}"]),
         )
         lab.query("SELECT airflow_pin.unpin('body_only')")
         self.must_trigger("body_only", "after_unpin")
@@ -289,35 +290,44 @@ class Live:
 
     def check_commits(self) -> None:
         """Which commit a pin holds, when a version had two of them."""
-        lab = self.lab
-        first, second = self.commits[1], lab.git("rev-parse", "HEAD")
-        version = 2 if VERSION_FOLLOWS_COMMIT else 1  # the version guard has made one of the second commit
-        pinned = self.pin_body_only()
-        problems = wrong_pin(pinned, version, second)
-        shown = [
-            lab.value("SELECT bundle_version FROM airflow_pin.pins() WHERE dag_id = 'body_only'"),
-            lab.value("SELECT bundle_version FROM airflow_pin.resolve('body_only')"),
-        ]
-        problems += [f"pins() or resolve() shows {commit}" for commit in shown if commit != second]
+        first, second = self.commits[1], self.lab.git("rev-parse", "HEAD")
+        third = self.commit_body("v1, third body")
+        self.run_body_only("third", 2, third, "v1, third body", "two commits of a version run without a pin")
+
+        problems = wrong_pin(self.pin_body_only(), 2, third)
+        for function in ("pins() WHERE dag_id = 'body_only'", "resolve('body_only')"):
+            shown = self.lab.value(f"SELECT bundle_version FROM airflow_pin.{function}")
+            problems += [] if shown == third else [f"{function} shows {shown}"]
         self.check("a pin of the latest version holds the commit that new runs get", problems)
 
-        problems = wrong_pin(self.pin_body_only("1, bundle_version => %s", first), 1, first)
-        for commit in ["0" * 40] + ([second] if version == 2 else []):
+        problems = wrong_pin(self.pin_body_only("2, bundle_version => %s", second), 2, second)
+        for commit in ("0" * 40, first):
             try:
-                problems.append(f"accepted: {self.pin_body_only('1, bundle_version => %s', commit)}")
+                problems.append(f"accepted: {self.pin_body_only('2, bundle_version => %s', commit)}")
             except psycopg2.Error as error:
-                if error.pgcode != "02000":
-                    problems.append(str(error))
+                problems += [] if error.pgcode == "02000" else [str(error)]
         self.check("bundle_version must be one that the version had", problems)
 
-        lab.commit("another version", {"body_only.py": one_task("body_only", "later", outlets='[Asset("later")]')})
-        lab.wait_for_version("body_only", version + 1)
-        problems = wrong_pin(self.pin_body_only(version), version, second)
-        self.must_trigger("body_only", "older")
-        run = lab.wait_for_run("body_only", "older")
-        problems += wrong_values(run, {"state": "success", "version_number": version, "bundle_version": second})
-        problems += self.task_problems(run, {"only": f"v1, another body at {second}"})
+        self.lab.commit("version 3", {"body_only.py": one_task("body_only", "v3", outlets='[Asset("v3")]')})
+        self.lab.wait_for_version("body_only", 3)
+        problems = wrong_pin(self.pin_body_only("2"), 2, third)
         self.check("a pin of an older version holds the commit of its newest run", problems)
+        self.run_body_only("older", 2, third, "v1, third body", "and runs it")
+
+    def commit_body(self, code: str) -> str:
+        """A commit that changes no more than the body of a function, when the DAG processor has seen it."""
+        commit = self.lab.commit(code, {"body_only.py": one_task("body_only", code=code)})
+        self.lab.wait_for(
+            "the DAG processor to see the commit",
+            lambda: self.lab.value("SELECT bundle_version FROM dag WHERE dag_id = 'body_only'") == commit,
+        )
+        return commit
+
+    def run_body_only(self, run_id: str, version: int, commit: str, code: str, name: str) -> None:
+        self.must_trigger("body_only", run_id)
+        run = self.lab.wait_for_run("body_only", run_id)
+        expected = {"state": "success", "version_number": version, "bundle_version": commit}
+        self.check(name, wrong_values(run, expected) + self.task_problems(run, {"only": f"{code} at {commit}"}))
 
     def pin_body_only(self, arguments="NULL", *parameters) -> dict:
         return self.lab.query(f"SELECT * FROM airflow_pin.pin('body_only', {arguments})", *parameters)[0]
