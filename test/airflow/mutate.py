@@ -102,10 +102,7 @@ def change_length(expand_input: dict) -> None:
 
 
 def add_a_task(dag: dict) -> None:
-    """A task upstream of the first one, so that priority weights change as well; it has every default.
-
-    It makes them less, because some are as large as they can be.
-    """
+    """A task upstream of the first one, with every default. It weighs nothing: some weights are at their limits."""
     dag["tasks"].append(
         {
             "__type": "operator",
@@ -113,7 +110,7 @@ def add_a_task(dag: dict) -> None:
                 "task_id": ADDED_TASK,
                 "task_type": "EmptyOperator",
                 "_task_module": "airflow.providers.standard.operators.empty",
-                "priority_weight": -50,
+                "priority_weight": 0,
                 "downstream_task_ids": [task["__var"]["task_id"] for task in dag["tasks"][:1]],
                 "template_fields": [],
                 "_needs_expansion": False,
