@@ -383,6 +383,20 @@ airflow_dag_run(const char *schema)
 }
 
 /*
+ * Which Airflow 3 do the tables belong to, as far as it matters here? Told by what the migrations
+ * of each minor release added, and not by alembic_version, which changes with every revision.
+ */
+static int
+airflow_minor(const AirflowTables *tables)
+{
+	if (get_attnum(tables->dag_version, "version_data") != InvalidAttrNumber)
+		return AIRFLOW_3_3;
+	if (get_attnum(tables->dag_run, "triggering_user_name") != InvalidAttrNumber)
+		return AIRFLOW_3_1;
+	return AIRFLOW_3_0;
+}
+
+/*
  * Fill in "tables" for a schema that holds an Airflow 3, and take AccessShareLock on them. Raises a
  * plain error when it does not. Call it again in each transaction.
  */
@@ -407,6 +421,7 @@ airflow_tables(AirflowTables *tables, const char *schema)
 	tables->dag_code = airflow_relation(namespace, schema, "dag_code", owner);
 	tables->serialized_dag = airflow_relation(namespace, schema, "serialized_dag", owner);
 	tables->task_instance = airflow_relation(namespace, schema, "task_instance", owner);
+	tables->minor = airflow_minor(tables);
 }
 
 /* A column of dag_run that the trigger uses, and where its number goes. */

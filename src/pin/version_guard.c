@@ -134,6 +134,22 @@ copy_row(const VersionChange *change, Oid relation, const VersionTable *table, c
 }
 
 /*
+ * Let the new version have the commit that is being parsed. Airflow before 3.3 would leave it to
+ * the runs when only the source code has changed.
+ */
+static void
+set_parsed_commit(const VersionChange *change)
+{
+	QueryArgs args = {0};
+
+	arg_uuid(&args, &change->next);
+	query_run(psprintf("UPDATE %1$s.dag_version v SET bundle_version = d.bundle_version"
+					   " FROM %1$s.dag d WHERE v.id = $1 AND d.dag_id = v.dag_id",
+					   change->tables.quoted_schema),
+			  &args, false, 0);
+}
+
+/*
  * The version that takes what Airflow wants to write: the one after the pinned one, as long as it
  * is as free to be changed as Airflow itself would have it, or else a new copy of the pinned one.
  */
@@ -161,6 +177,7 @@ find_next_version(VersionChange *change)
 			 psprintf("$2, (SELECT max(m.version_number) + 1 FROM %s.dag_version m"
 					  " WHERE m.dag_id = dag_version.dag_id)",
 					  change->tables.quoted_schema));
+	set_parsed_commit(change);
 	copy_row(change, change->tables.serialized_dag, version_table("serialized_dag"),
 			 "id, dag_version_id", "$3, $2");
 	copy_row(change, change->tables.dag_code, version_table("dag_code"), "id, dag_version_id",
