@@ -38,7 +38,7 @@ help:
 	@echo 'make installcheck  SQL tests on a running server'
 	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
-	@echo 'make bench         what it costs, beside the alternatives'
+	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it)'
 	@echo 'make format        clang-format over src/'
 
 deps:
@@ -51,7 +51,7 @@ check: deps
 	test/run-all
 
 bench: deps
-	test/bench/run
+	test/bench/run $(SCALE)
 
 format:
 	clang-format -i src/*.[ch] src/*/*.[ch]
