@@ -23,6 +23,7 @@ typedef struct Preflight
 	const char *target_name; /* as the caller wrote it, or NULL */
 	bool target_known;
 	const Release *target; /* the known release that stands for it, else the newest known */
+	bool until_critical;   /* what comes after a critical finding does not matter */
 } Preflight;
 
 typedef void (*HealthCheck)(const Preflight *preflight);
