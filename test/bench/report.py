@@ -52,7 +52,7 @@ def read_calls(path):
 
 
 def number(value):
-    """With three digits that count."""
+    """With at most three digits that count."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
