@@ -13,6 +13,7 @@ from statistics import median
 
 # Ten times the rows may take three times as long before it counts as growing with the table.
 MOST_GROWTH = 3
+MOST_MS = 2000
 TOGETHER_MS = 5000
 
 
@@ -39,7 +40,7 @@ class Statement:
         return max(self.calls["whole"])
 
     def met(self):
-        return self.worst() < self.goal
+        return self.median() < self.goal
 
 
 def read_calls(path):
@@ -83,12 +84,17 @@ def verdict(text, holds):
 def goals(functions, scale):
     for limit in sorted({f.goal for f in functions}):
         group = [f for f in functions if f.goal == limit]
-        slowest = max(group, key=Statement.worst)
+        slowest = max(group, key=Statement.median)
         yield verdict(
-            f"each under {limit:.0f} ms at every call, the first included (slowest: `{slowest.name}`,"
-            f" {number(slowest.worst())} ms)",
+            f"each of those under {limit:.0f} ms (slowest: `{slowest.name}`, {number(slowest.median())} ms)",
             all(f.met() for f in group),
         )
+    slowest = max(functions, key=Statement.worst)
+    yield verdict(
+        f"no call at all over {MOST_MS / 1000:.0f} s, the first included (slowest: `{slowest.name}`,"
+        f" {slowest.worst() / 1000:.1f} s)",
+        slowest.worst() < MOST_MS,
+    )
     together = sum(f.worst() for f in functions)
     yield verdict(
         f"all of them one after the other, each at its slowest, under {TOGETHER_MS / 1000:.0f} s"
@@ -115,7 +121,7 @@ def main():
     print(
         "“Tenth” is a database of a tenth of that. Median (least–most) of the calls of one session; the"
         " first call is that of a new session on a server that was just restarted. Indented: what users"
-        " paste today, as a multiple of the function's median."
+        " paste today, as a multiple of the function's median. A goal is met by the median."
     )
     print()
     print("\n".join(table(statements)))
