@@ -120,7 +120,7 @@ def main():
     print(f"Scale {scale}: " + ", ".join(f"{int(n):,} {t}" for t, n in tables if t != "size") + f"; {size:.1f} GB.")
     print(
         "“Tenth” is a database of a tenth of that. Median (least–most) of the calls of one session; the"
-        " first call is that of a new session on a server that was just restarted. Indented: what users"
+        " first call is that of a new session on a server that was just restarted, with its files not in memory. Indented: what users"
         " paste today, as a multiple of the function's median. A goal is met by the median."
     )
     print()
