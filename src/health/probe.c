@@ -236,15 +236,24 @@ probe_is_limited(const Probe *probe)
 static bool
 plan_settings(Probe *probe, const Rule *rule, const ProbeTable *table)
 {
+	bool indexed;
+
 	set_local("lock_timeout", LOCK_TIMEOUT);
 	if (!probe_is_limited(probe))
 		return true;
 	set_local("jit", "off");
 	set_local("max_parallel_workers_per_gather", "0");
 	set_local("plan_cache_mode", "force_generic_plan");
-	if (rule->parent == NULL || table->small || table->few_parents)
+	if (rule->parent == NULL || table->few_parents)
 		return true;
-	if (!parent_indexed(probe, rule))
+	indexed = parent_indexed(probe, rule);
+	if (table->small)
+	{
+		/* Whatever the statistics say, the parent must not be read again for every row. */
+		set_local("enable_nestloop", indexed ? "on" : "off");
+		return true;
+	}
+	if (!indexed)
 	{
 		report_unknown(
 			probe, rule,
