@@ -357,14 +357,14 @@ COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
 'Has preflight() no critical finding? false, too, in a database without Airflow. Error as preflight().';
 
 CREATE FUNCTION airflow_pin.fab_report(max_rows bigint DEFAULT 1000000,
-                                       max_time interval DEFAULT '1 s')
+                                       max_time interval DEFAULT '0.5 s')
     RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'fab_report';
 COMMENT ON FUNCTION airflow_pin.fab_report(bigint, interval) IS
 'Orphans (fab_orphans), duplicates (fab_duplicates) and NULLs (fab_nulls) in the FAB tables, worst first; critical: "airflow db migrate" stops at them. value is the number of rows, fix_sql would clean them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
 
 CREATE FUNCTION airflow_pin.bad_rows(max_rows bigint DEFAULT 1000000,
-                                     max_time interval DEFAULT '1.5 s',
+                                     max_time interval DEFAULT '0.8 s',
                                      target text DEFAULT NULL)
     RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'bad_rows';

@@ -44,8 +44,11 @@ run_health_checks(const Preflight *preflight, const NamedCheck *checks, int coun
 	for (int i = 0; i < count; i++)
 	{
 		CheckCall call = {checks[i].check, preflight};
-		ErrorData *error = guarded_call(run_check, &call);
+		ErrorData *error;
 
+		if (preflight->until_critical && findings_worst(preflight->findings) == SEVERITY_CRITICAL)
+			break;
+		error = guarded_call(run_check, &call);
 		if (error != NULL)
 			add_error_finding(preflight->findings, checks[i].name, SEVERITY_UNKNOWN, error);
 	}

@@ -55,11 +55,14 @@ find_schema(void *arg)
 	findings_add(preflight->findings, &finding);
 }
 
-/* Run every check; one that raises an error counts as unknown. */
+/*
+ * Run every check, or those up to the first critical finding; one that raises an error counts as
+ * unknown.
+ */
 static FindingList *
-run_checks(FunctionCallInfo fcinfo)
+run_checks(FunctionCallInfo fcinfo, bool until_critical)
 {
-	Preflight preflight = {.findings = findings_begin()};
+	Preflight preflight = {.findings = findings_begin(), .until_critical = until_critical};
 	ErrorData *error;
 
 	if (!PG_ARGISNULL(0))
@@ -81,7 +84,7 @@ Datum
 preflight(PG_FUNCTION_ARGS)
 {
 	result_rows_begin(fcinfo);
-	findings_emit(fcinfo, run_checks(fcinfo), true);
+	findings_emit(fcinfo, run_checks(fcinfo, false), true);
 	return (Datum) 0;
 }
 
@@ -91,5 +94,5 @@ preflight(PG_FUNCTION_ARGS)
 Datum
 is_ready(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(findings_worst(run_checks(fcinfo)) < SEVERITY_CRITICAL);
+	PG_RETURN_BOOL(findings_worst(run_checks(fcinfo, true)) < SEVERITY_CRITICAL);
 }
