@@ -342,6 +342,18 @@ CREATE FUNCTION airflow_pin.migration_plan(target text DEFAULT NULL,
 COMMENT ON FUNCTION airflow_pin.migration_plan(text) IS
 'What "airflow db migrate" to the Airflow release "target" (NULL: the newest known) will do from the current revisions on, in order; no rows when there is nothing to do. component: core or fab; airflow_version: the release that brought the revision, for fab that of its provider. relation is the name that the table has by then; NULL where a revision changes no table. lock_mode: the strongest lock that the migration holds on the relation by then, until the revision''s transaction ends. rewrites: the table''s file is written anew; scans: it is read in full; updates_rows: all or most of its rows are updated or deleted. estimated_rows and bytes (with indexes and TOAST) are those of now, from the last VACUUM or ANALYZE; NULL for a table that is not there yet, rows also for one never analyzed. eta_low and eta_high: how long the step takes once it has its lock, not counting waits; NULL for a table never analyzed. Waits for no lock of a table of Airflow. Errors: 22023 unknown target, or one older than the database; 55000 unknown revision in the database; 55P03 the version table is locked; 42P01 no Airflow tables.';
 
+CREATE FUNCTION airflow_pin.migration_status(
+        OUT verdict text, OUT pid integer, OUT phase text, OUT component text, OUT revision text,
+        OUT relation text, OUT done_bytes bigint, OUT total_bytes bigint, OUT percent numeric,
+        OUT bytes_per_second numeric, OUT eta interval, OUT running_for interval,
+        OUT wait_event_type text, OUT wait_event text, OUT blocked_by integer[], OUT evidence text,
+        OUT next_action text, OUT root_blocker integer, OUT end_sql text,
+        OUT revisions_left integer, OUT left_low interval, OUT left_high interval)
+    RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'migration_status';
+COMMENT ON FUNCTION airflow_pin.migration_status() IS
+'For \watch beside "airflow db migrate": a row for each session that migrates, or one that says not running. verdict: working, blocked (by a lock, a synchronous standby, or I/O that does not happen), idle in transaction (its client sends nothing for 5 s), stalled (active, but no CPU time and no I/O for 3 s of watching; on Linux only) or not running. evidence says why, next_action what to do. revision is the one that is being applied, relation and phase what is done to which table. done_bytes, total_bytes and percent are those of one operation: a rewrite (table and indexes), an index, a VACUUM, or an UPDATE of all rows; NULL where nothing can be measured. bytes_per_second is since the previous call in the same session, eta the time left of the operation, by all that this session has seen of it; both NULL at the first call. running_for: age of the transaction, that is of the revision. blocked_by is as in pg_blocking_pids(); root_blocker is the end of the chain and end_sql ends it. revisions_left, left_low and left_high count what is not committed, up to the newest known release, as migration_plan(). Never waits for a lock. Error: 3F000 several schemas have Airflow tables.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -351,7 +363,7 @@ GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.
     airflow_pin.migration_plan(text)
     TO pg_monitor;
 GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
-        airflow_pin.preflight(text), airflow_pin.is_ready(text)
+        airflow_pin.preflight(text), airflow_pin.is_ready(text), airflow_pin.migration_status()
     TO pg_monitor;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;

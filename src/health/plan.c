@@ -5,7 +5,7 @@
  * Nothing here waits for a lock on a table of Airflow, or reads one but for the revision: sizes
  *come from the system catalogs.
  */
-#include "airflow_pin.h"
+#include "plan.h"
 
 #include <math.h>
 
@@ -259,19 +259,20 @@ raise_locked(Oid relation, const char *schema, const char *table)
 
 /*
  * The revision that a version table holds, or NULL when there is no such table. Raises an error
- * rather than wait for a lock on it.
+ * rather than wait for a lock on it. To be called between SPI_connect() and SPI_finish().
  */
-static const char *
-read_revision(const MigrationPlan *plan, const char *schema, const char *table)
+const char *
+plan_read_revision(const char *schema, const char *table)
 {
-	Oid relation = get_relname_relid(table, plan->namespace);
+	Oid namespace = get_namespace_oid(schema, true);
+	Oid relation = get_relname_relid(table, namespace);
 	OwnerScope scope;
 
 	if (!OidIsValid(relation))
 		return NULL;
 	if (!ConditionalLockRelationOid(relation, AccessShareLock))
 		raise_locked(relation, schema, table);
-	if (get_relname_relid(table, plan->namespace) != relation || !relation_is_table(relation))
+	if (get_relname_relid(table, namespace) != relation || !relation_is_table(relation))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s.%s\" is not a table of Airflow", schema, table),
 						errdetail("It was dropped or replaced just now, or is a view."),
@@ -321,7 +322,7 @@ known_target(const char *name)
 static void
 plan_core(MigrationPlan *plan, const char *schema, const Release *target)
 {
-	const char *revision = read_revision(plan, schema, "alembic_version");
+	const char *revision = plan_read_revision(schema, "alembic_version");
 	int position;
 
 	if (revision == NULL)
@@ -347,7 +348,7 @@ plan_fab(MigrationPlan *plan, const char *schema, const Release *target)
 
 	if (target->fab_revision == NULL || !OidIsValid(get_relname_relid("ab_user", plan->namespace)))
 		return;
-	revision = read_revision(plan, schema, "alembic_version_fab");
+	revision = plan_read_revision(schema, "alembic_version_fab");
 	emit_revisions(plan,
 				   plan_revisions(COMPONENT_FAB, known_position(COMPONENT_FAB, revision), target));
 }
