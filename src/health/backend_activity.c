@@ -70,6 +70,7 @@ read_proc(int pid, const char *name, char *text, size_t size)
 static bool
 add_process(int pid, BackendCounters *counters)
 {
+	bool is_first = counters->state == '\0';
 	char text[1024];
 	char *rest;
 	char state;
@@ -86,10 +87,13 @@ add_process(int pid, BackendCounters *counters)
 		sscanf(text, "rchar: " UINT64_FORMAT " wchar: " UINT64_FORMAT, &read_bytes,
 			   &written_bytes) != 2)
 		return false;
-	if (counters->state == '\0')
+	counters->all.cpu_ticks += user + system;
+	counters->all.io_bytes += read_bytes + written_bytes;
+	if (is_first)
+	{
 		counters->state = state;
-	counters->cpu_ticks += user + system;
-	counters->io_bytes += read_bytes + written_bytes;
+		counters->own = counters->all;
+	}
 	return true;
 }
 
@@ -115,6 +119,20 @@ ticks_per_second(void)
 
 #endif
 
+/* What was used in between. A parallel worker that has ended took its counters along. */
+static void
+add_usage(WatchedSession *watched, const BackendCounters *before, const BackendCounters *now)
+{
+	bool all =
+		now->all.cpu_ticks >= before->all.cpu_ticks && now->all.io_bytes >= before->all.io_bytes;
+	const ProcessCounters *from = all ? &before->all : &before->own;
+	const ProcessCounters *to = all ? &now->all : &now->own;
+
+	watched->cpu_seconds = (double) (to->cpu_ticks - from->cpu_ticks) / ticks_per_second();
+	watched->io_bytes = (int64) (to->io_bytes - from->io_bytes);
+	watched->cpu_total += watched->cpu_seconds;
+}
+
 /* Look at the session's processes, its own and those of its parallel workers. */
 void
 watch_counters(WatchedSession *watched, List *pids, TimestampTz now)
@@ -124,17 +142,13 @@ watch_counters(WatchedSession *watched, List *pids, TimestampTz now)
 	ListCell *cell;
 
 	foreach (cell, pids)
-		counters.visible &= add_process(lfirst_int(cell), &counters);
+		if (!add_process(lfirst_int(cell), &counters) && lfirst_int(cell) == watched->pid)
+			counters.visible = false;
 	watched->counters = counters;
 	watched->cpu_seconds = -1;
 	watched->io_bytes = -1;
-	if (counters.visible && before.visible && counters.cpu_ticks >= before.cpu_ticks &&
-		counters.io_bytes >= before.io_bytes)
-	{
-		watched->cpu_seconds =
-			(double) (counters.cpu_ticks - before.cpu_ticks) / ticks_per_second();
-		watched->io_bytes = (int64) (counters.io_bytes - before.io_bytes);
-	}
+	if (counters.visible && before.visible)
+		add_usage(watched, &before, &counters);
 	if (watched->cpu_seconds != 0 || watched->io_bytes != 0)
 		watched->busy_at = now;
 }

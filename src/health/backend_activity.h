@@ -10,13 +10,19 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
-/* Of all processes of a session. */
-typedef struct BackendCounters
+typedef struct ProcessCounters
 {
-	bool visible; /* false: no Linux, or not permitted */
-	char state;	  /* of the first process: R runs, S sleeps, D waits for a disk, T is stopped */
 	uint64 cpu_ticks;
 	uint64 io_bytes; /* read and written by system calls */
+} ProcessCounters;
+
+/* Of a session. */
+typedef struct BackendCounters
+{
+	bool visible;		 /* false: no Linux, or not permitted */
+	char state;			 /* of its process: R runs, S sleeps, D waits for a disk, T is stopped */
+	ProcessCounters own; /* of its process */
+	ProcessCounters all; /* with those of its parallel workers */
 } BackendCounters;
 
 /* An operation whose progress is measured. */
@@ -37,11 +43,15 @@ typedef struct WatchedSession
 	TimestampTz busy_at; /* when the counters had last changed */
 	double cpu_seconds;	 /* used between the last two calls; negative: not known */
 	int64 io_bytes;		 /* the same */
+	double cpu_total;	 /* seconds used since the first call */
 
 	Operation operation;
 	TimestampTz begun_at; /* when the operation was first seen */
-	double begun_work;	  /* what it had done by then, weighted by the time it takes */
-	int64 done_bytes;	  /* by the last call */
+	int64 begun_bytes;	  /* what it had done by then */
+	double begun_cpu;	  /* cpu_total by then, and by indexing_at */
+	double indexing_cpu;
+	int64 done_bytes;		 /* by the last call */
+	TimestampTz indexing_at; /* when a rewrite was first seen to build indexes; 0: not yet */
 
 	TransactionId base_xid; /* whose table had that size when it began */
 	Oid base_relation;

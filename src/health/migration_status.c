@@ -202,12 +202,12 @@ look_at_session(MigrationStatus *status, const char *schema)
 	const MigratingSession *session = status->session;
 	WatchedSession *watched = watched_session(session->pid, session->backend_start);
 
+	watch_counters(watched, session->pids, status->now);
 	statement_read(session->query, &status->statement);
 	current_revision(status->left, component_of(status->left, status->statement.relation),
 					 &status->statement, &status->revision);
 	operation_progress(session, &status->statement, &status->revision,
 					   get_namespace_oid(schema, true), watched, status->now, &status->progress);
-	watch_counters(watched, session->pids, status->now);
 	status->watched = watched;
 	status->watched_seconds = watched->seen_at ? seconds_between(watched->seen_at, status->now) : 0;
 	watched->seen_at = status->now;

@@ -7,6 +7,8 @@
  */
 #include "operation_progress.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
@@ -18,23 +20,19 @@
 #include "health/rewrite_progress.h"
 #include "health/session_view.h"
 
-/*
- * To build a byte of an index takes about as long as to copy that many bytes of a table: with the
- * rates of plan_cost.c and 20 bytes a row and column.
- */
-#define INDEX_BYTE_WEIGHT 4
-
 /* A transaction that was seen this early had not changed its table yet. */
 #define EARLY_SECONDS 1.0
 
-/* What is to be measured: in bytes, and weighted by the time that they take. */
+/* What is measured. The indexes of a rewrite are another kind of bytes: they take longer. */
 typedef struct Measure
 {
 	Operation operation;
 	int64 done;
 	int64 total;
-	double done_work;
-	double total_work;
+	bool indexing;	  /* a rewrite has come to its indexes */
+	int64 index_done; /* of these bytes */
+	int64 index_total;
+	double index_seconds; /* that all indexes are expected to take */
 } Measure;
 
 static uint32
@@ -49,36 +47,86 @@ is_same_operation(const Operation *one, const Operation *other)
 	return one->xid == other->xid && one->relation == other->relation && one->what == other->what;
 }
 
+/* The part of a CPU that the session got since then; 1 where that cannot be seen. */
+static double
+cpu_share(const WatchedSession *watched, TimestampTz since, double cpu_then, TimestampTz now)
+{
+	double elapsed = seconds_between(since, now);
+	double share = (watched->cpu_total - cpu_then) / Max(elapsed, 0.01);
+
+	return watched->counters.visible && elapsed > 0 ? Min(Max(share, 0.05), 1) : 1;
+}
+
 /*
- * Rate since the previous call; the end by all that this session has seen of the operation, which
- * is steadier. A byte count that went back is that of another file, and begins anew.
+ * While an index is sorted its file does not grow. But sorting needs the CPU time that is planned
+ * for it, and the session's share of a CPU says how long that takes.
  */
+static double
+index_seconds_left(const Measure *measure, const WatchedSession *watched, TimestampTz now)
+{
+	double share = cpu_share(watched, watched->indexing_at, watched->indexing_cpu, now);
+	double used = seconds_between(watched->indexing_at, now) * share;
+	double done = (double) measure->index_done / Max(measure->index_total, 1);
+	double left = measure->index_seconds * (1 - done);
+
+	if (used < measure->index_seconds)
+		left = Min(left, measure->index_seconds - used);
+	return left / share;
+}
+
+/*
+ * By all that this session has seen of the operation, which is steadier than the last rate. Copying
+ * waits for disks more than sorting does: one that gets a quarter of a CPU gets about half of one
+ * for the indexes.
+ */
+static double
+seconds_left(const Measure *measure, const WatchedSession *watched, TimestampTz now)
+{
+	double seconds = seconds_between(watched->begun_at, now);
+	double bytes = measure->done - watched->begun_bytes;
+	double bytes_left =
+		(measure->total - measure->index_total) - (measure->done - measure->index_done);
+
+	if (measure->indexing)
+		return index_seconds_left(measure, watched, now);
+	if (bytes <= 0 || seconds <= 0)
+		return -1;
+	return seconds / bytes * bytes_left +
+		   measure->index_seconds /
+			   sqrt(cpu_share(watched, watched->begun_at, watched->begun_cpu, now));
+}
+
+/* A byte count that went back is that of another file, and begins anew. */
 static void
 measure_rates(const Measure *measure, WatchedSession *watched, TimestampTz now,
 			  OperationProgress *progress)
 {
-	double seconds;
-	double work;
+	double seconds = seconds_between(watched->seen_at, now);
+	bool goes_on = is_same_operation(&measure->operation, &watched->operation) &&
+				   measure->done >= watched->done_bytes;
 
 	progress->relation = measure->operation.relation;
 	progress->done_bytes = measure->done;
 	progress->total_bytes = measure->total;
-	if (!is_same_operation(&measure->operation, &watched->operation) ||
-		measure->done < watched->done_bytes)
+	if (!goes_on)
 	{
 		watched->operation = measure->operation;
 		watched->begun_at = now;
-		watched->begun_work = measure->done_work;
-		watched->done_bytes = measure->done;
-		return;
+		watched->begun_bytes = measure->done;
+		watched->begun_cpu = watched->cpu_total;
+		watched->indexing_at = 0;
 	}
-	seconds = seconds_between(watched->seen_at, now);
-	if (seconds > 0)
-		progress->bytes_per_second = (measure->done - watched->done_bytes) / seconds;
-	seconds = seconds_between(watched->begun_at, now);
-	work = measure->done_work - watched->begun_work;
-	if (seconds > 0 && work > 0 && measure->total >= 0)
-		progress->seconds_left = seconds / work * (measure->total_work - measure->done_work);
+	if (measure->indexing && watched->indexing_at == 0)
+	{
+		watched->indexing_at = now;
+		watched->indexing_cpu = watched->cpu_total;
+	}
+	if (goes_on)
+	{
+		progress->seconds_left = seconds_left(measure, watched, now);
+		if (seconds > 0)
+			progress->bytes_per_second = (measure->done - watched->done_bytes) / seconds;
+	}
 	watched->done_bytes = measure->done;
 }
 
@@ -95,9 +143,10 @@ rewrite_progress(const MigratingSession *session, Measure *measure, OperationPro
 	measure->operation.what = rewrite.new_heap;
 	measure->done = rewrite.heap_bytes + rewrite.index_bytes;
 	measure->total = rewrite.expected_heap_bytes + rewrite.expected_index_bytes;
-	measure->done_work = rewrite.heap_bytes + (double) INDEX_BYTE_WEIGHT * rewrite.index_bytes;
-	measure->total_work =
-		rewrite.expected_heap_bytes + (double) INDEX_BYTE_WEIGHT * rewrite.expected_index_bytes;
+	measure->indexing = rewrite.copied;
+	measure->index_done = rewrite.index_bytes;
+	measure->index_total = rewrite.expected_index_bytes;
+	measure->index_seconds = rewrite.index_seconds;
 	return true;
 }
 
@@ -147,8 +196,6 @@ server_progress(const MigratingSession *session, Measure *measure, OperationProg
 		measure->done = server->blocks_done * BLCKSZ;
 		measure->total = server->blocks_total * BLCKSZ;
 	}
-	measure->done_work = measure->done;
-	measure->total_work = measure->total;
 	return measure->total > 0;
 }
 
@@ -213,8 +260,6 @@ update_progress(const MigratingSession *session, const Statement *statement,
 	measure->operation.what = hash_text(statement->column);
 	measure->done = Max(bytes - base * (1 + current->updates_before), 0);
 	measure->total = Max(base, measure->done);
-	measure->done_work = measure->done;
-	measure->total_work = measure->total;
 	return true;
 }
 

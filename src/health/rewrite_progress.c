@@ -13,6 +13,7 @@
 #include "catalog/pg_class.h"
 #include "utils/fmgrprotos.h"
 
+#include "health/plan_cost.h"
 #include "health/relation_size.h"
 #include "health/session_view.h"
 
@@ -79,16 +80,20 @@ static void
 add_indexes(TransactionId xid, Rewrite *rewrite)
 {
 	RelationSize committed = relation_size(rewrite->table);
+	int columns = 0;
 	ListCell *cell;
 
 	foreach (cell, indexes_seen_by(xid, rewrite->table))
 	{
 		SeenClass index;
 
-		if (class_seen_by(xid, lfirst_oid(cell), &index) &&
-			is_newer_file(index.file, rewrite->new_heap))
+		if (!class_seen_by(xid, lfirst_oid(cell), &index))
+			continue;
+		columns += index.columns;
+		if (is_newer_file(index.file, rewrite->new_heap))
 			rewrite->index_bytes += seen_file_bytes(index.tablespace, index.file);
 	}
+	rewrite->index_seconds = plan_index_seconds(Max(committed.estimated_rows, 0), columns);
 	rewrite->expected_index_bytes = Max(committed.indexes, rewrite->index_bytes);
 }
 

@@ -19,6 +19,7 @@ typedef struct Rewrite
 	int64 expected_heap_bytes;
 	int64 index_bytes;
 	int64 expected_index_bytes;
+	double index_seconds; /* that all indexes are expected to take */
 } Rewrite;
 
 extern bool find_rewrite(TransactionId xid, List *locked, Rewrite *rewrite);

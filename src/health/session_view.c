@@ -83,6 +83,7 @@ class_seen_by(TransactionId xid, Oid relation, SeenClass *seen)
 		seen->tablespace = form->reltablespace;
 		seen->file = form->relfilenode;
 		seen->toast = form->reltoastrelid;
+		seen->columns = form->relnatts;
 	}
 	systable_endscan(scan);
 	table_close(pg_class, AccessShareLock);

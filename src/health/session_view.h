@@ -18,6 +18,7 @@ typedef struct SeenClass
 	Oid tablespace;
 	Oid file; /* relfilenode */
 	Oid toast;
+	int columns;
 } SeenClass;
 
 extern bool class_seen_by(TransactionId xid, Oid relation, SeenClass *seen);
