@@ -82,8 +82,11 @@ migration_left(const char *schema)
 	ErrorData *error = guarded_call(read_left, &call);
 
 	if (error != NULL)
+	{
 		call.left->problem =
 			error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message;
+		call.left->hint = error->hint;
+	}
 	return call.left;
 }
 

@@ -31,6 +31,7 @@ typedef struct MigrationLeft
 	const char *fab_revision;
 	List *steps;		 /* LeftStep */
 	const char *problem; /* why the above is not known; NULL: it is */
+	const char *hint;
 } MigrationLeft;
 
 /* The revision that a session is in. */

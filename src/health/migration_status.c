@@ -107,7 +107,8 @@ phase_name(const MigrationStatus *status)
 		return "between transactions";
 	if (status->progress.phase != NULL)
 		return status->progress.phase;
-	return status->revision.step ? status->revision.step->operation : status->statement.verb;
+	return status->revision.step ? status->revision.step->operation
+								 : statement_name(&status->statement);
 }
 
 /* The table that the session is at, or waits for. */
@@ -120,7 +121,9 @@ relation_name(const MigrationStatus *status)
 		return session->lock_table;
 	if (OidIsValid(status->progress.relation))
 		return get_rel_name(status->progress.relation);
-	return session->holds_lock ? NULL : status->statement.relation;
+	return TIMESTAMP_IS_NOBEGIN(session->xact_start) || session->holds_lock
+			   ? NULL
+			   : status->statement.relation;
 }
 
 static void

@@ -31,7 +31,7 @@ static const char *const root_sql =
 	"  FROM (SELECT) one LEFT JOIN root r ON true)"
 	" SELECT f.pid, f.cancel_sql, a.state,"
 	"  coalesce(nullif(a.application_name, ''), a.usename, a.backend_type, 'not visible'),"
-	"  date_trunc('second', clock_timestamp() - coalesce(a.state_change, a.backend_start))::text,"
+	"  coalesce(extract(epoch FROM clock_timestamp() - a.state_change), 0)::bigint,"
 	"  substr(regexp_replace(a.query, '\\s+', ' ', 'g'), 1, 100)"
 	" FROM found f LEFT JOIN pg_stat_activity a USING (pid)";
 
@@ -114,7 +114,8 @@ tell_blocked_by_session(MigrationStatus *status, List *sessions)
 	appendStringInfo(&status->evidence, " behind pid %d (%s)", status->root_blocker,
 					 row_text(0, 4));
 	if (state != NULL)
-		appendStringInfo(&status->evidence, ", %s for %s: %s", state, row_text(0, 5), query);
+		appendStringInfo(&status->evidence, ", %s for %s: %s", state,
+						 duration_text(row_bigint(0, 5)), query);
 	foreach (cell, sessions)
 		if (((const MigratingSession *) lfirst(cell))->pid == status->root_blocker)
 			status->end_sql = NULL;
@@ -196,6 +197,8 @@ tell_idle(MigrationStatus *status)
 
 	appendStringInfo(&status->evidence, "%s for %s, its client sends nothing", session->state,
 					 duration_text(idle));
+	if (strstr(session->state, "aborted") != NULL)
+		appendStringInfoString(&status->evidence, " since its last statement failed");
 	appendStringInfoString(&status->next_action,
 						   "Look at the migrating client, its process and its log: the database "
 						   "waits for its next statement.");
@@ -258,7 +261,8 @@ tell_statement(MigrationStatus *status)
 	const CurrentRevision *revision = &status->revision;
 	const LeftStep *step = revision->step;
 
-	if (status->session->query == NULL || status->session->holds_lock)
+	if (status->session->query == NULL || status->session->holds_lock ||
+		is_text(status->session->state, "idle"))
 		return;
 	next_clause(status);
 	if (step != NULL)
@@ -270,7 +274,7 @@ tell_statement(MigrationStatus *status)
 							 duration_text(step->high));
 	}
 	else
-		appendStringInfo(&status->evidence, "statement: %s%s%s", status->statement.verb,
+		appendStringInfo(&status->evidence, "statement: %s%s%s", statement_name(&status->statement),
 						 status->statement.relation[0] ? " " : "", status->statement.relation);
 }
 
@@ -404,5 +408,5 @@ conclude_not_running(MigrationStatus *status, const char *schema)
 			"\"airflow db migrate\" goes on from there, and takes %s to %s up to Airflow %s.",
 			duration_text(low), duration_text(high), plan_release(NULL)->name);
 	else
-		appendStringInfoString(&status->next_action, "Nothing.");
+		appendStringInfoString(&status->next_action, left->hint ? left->hint : "Nothing.");
 }

@@ -173,7 +173,10 @@ read_create_index(Scanner *scanner, Statement *statement)
 	read_name(scanner, statement->relation);
 }
 
-/* The first of the words that say what is done, which WITH queries may precede. */
+/*
+ * The first of the words that say what is done, which WITH queries may precede, and statements like
+ * BEGIN in the same text.
+ */
 void
 statement_read(const char *text, Statement *statement)
 {
@@ -182,7 +185,9 @@ statement_read(const char *text, Statement *statement)
 	memset(statement, 0, sizeof(*statement));
 	while (statement->kind == STATEMENT_OTHER && next_token(&scanner))
 	{
-		if (statement->verb[0] == '\0')
+		if (at_word(&scanner, ";"))
+			statement->verb[0] = '\0';
+		else if (statement->verb[0] == '\0')
 			to_upper(statement->verb, scanner.word);
 		if (at_word(&scanner, "alter"))
 		{
@@ -204,4 +209,17 @@ statement_read(const char *text, Statement *statement)
 		else if (at_word(&scanner, "select") || at_word(&scanner, "drop"))
 			return;
 	}
+}
+
+/* What it does, without the table. */
+const char *
+statement_name(const Statement *statement)
+{
+	static const char *const names[] = {
+		[STATEMENT_ALTER_TABLE] = "ALTER TABLE",	  [STATEMENT_UPDATE] = "UPDATE",
+		[STATEMENT_DELETE] = "DELETE FROM",			  [STATEMENT_INSERT] = "INSERT INTO",
+		[STATEMENT_CREATE_INDEX] = "CREATE INDEX ON",
+	};
+
+	return statement->kind == STATEMENT_OTHER ? statement->verb : names[statement->kind];
 }

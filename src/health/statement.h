@@ -28,6 +28,7 @@ typedef struct Statement
 	bool has_where;
 } Statement;
 
+extern const char *statement_name(const Statement *statement);
 extern void statement_read(const char *text, Statement *statement);
 
 #endif
