@@ -121,9 +121,11 @@ relation_name(const MigrationStatus *status)
 		return session->lock_table;
 	if (OidIsValid(status->progress.relation))
 		return get_rel_name(status->progress.relation);
-	return TIMESTAMP_IS_NOBEGIN(session->xact_start) || session->holds_lock
-			   ? NULL
-			   : status->statement.relation;
+	if (session->is_startup && session->locked != NIL)
+		return get_rel_name(linitial_oid(session->locked));
+	if (TIMESTAMP_IS_NOBEGIN(session->xact_start) || session->holds_lock)
+		return NULL;
+	return status->statement.relation;
 }
 
 static void

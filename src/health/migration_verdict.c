@@ -261,7 +261,7 @@ tell_statement(MigrationStatus *status)
 	const CurrentRevision *revision = &status->revision;
 	const LeftStep *step = revision->step;
 
-	if (status->session->query == NULL || status->session->holds_lock ||
+	if (statement_name(&status->statement)[0] == '\0' || status->session->holds_lock ||
 		is_text(status->session->state, "idle"))
 		return;
 	next_clause(status);
