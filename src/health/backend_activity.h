@@ -50,6 +50,7 @@ typedef struct WatchedSession
 	int64 begun_bytes;	  /* what it had done by then */
 	double begun_cpu;	  /* cpu_total by then, and by indexing_at */
 	double indexing_cpu;
+	double indexing_share;	 /* of a CPU that was expected by then for the indexes */
 	int64 done_bytes;		 /* by the last call */
 	TimestampTz indexing_at; /* when a rewrite was first seen to build indexes; 0: not yet */
 

@@ -23,6 +23,9 @@
 /* A transaction that was seen this early had not changed its table yet. */
 #define EARLY_SECONDS 1.0
 
+/* How long an expected share of a CPU outweighs what is seen. */
+#define SHARE_SECONDS 5.0
+
 /* What is measured. The indexes of a rewrite are another kind of bytes: they take longer. */
 typedef struct Measure
 {
@@ -47,14 +50,32 @@ is_same_operation(const Operation *one, const Operation *other)
 	return one->xid == other->xid && one->relation == other->relation && one->what == other->what;
 }
 
-/* The part of a CPU that the session got since then; 1 where that cannot be seen. */
+/*
+ * The part of a CPU that the session got since it was at "cpu_then"; 1 where that cannot be seen.
+ * "expected" counts as if it had been seen for some seconds, so that a short time does not mislead.
+ */
 static double
-cpu_share(const WatchedSession *watched, TimestampTz since, double cpu_then, TimestampTz now)
+cpu_share(const WatchedSession *watched, TimestampTz since, double cpu_then, double expected,
+		  TimestampTz now)
 {
 	double elapsed = seconds_between(since, now);
-	double share = (watched->cpu_total - cpu_then) / Max(elapsed, 0.01);
+	double used = watched->cpu_total - cpu_then;
+	double share = (used + expected * SHARE_SECONDS) / (elapsed + SHARE_SECONDS);
 
-	return watched->counters.visible && elapsed > 0 ? Min(Max(share, 0.05), 1) : 1;
+	return watched->counters.visible ? Max(share, 0.05) : 1;
+}
+
+/*
+ * What it will get for the indexes. Sorting waits for disks less than copying does, and has
+ * parallel workers where a CPU is free. Fitted to rewrites of 1.4 GB on two cores: those that got a
+ * fifth of a CPU for copying then got 0.4, and those that got nearly all of one got 1.4.
+ */
+static double
+expected_share(const WatchedSession *watched, TimestampTz now)
+{
+	double copying = cpu_share(watched, watched->begun_at, watched->begun_cpu, 0.5, now);
+
+	return 1.5 * pow(Min(copying, 1), 0.75);
 }
 
 /*
@@ -64,7 +85,8 @@ cpu_share(const WatchedSession *watched, TimestampTz since, double cpu_then, Tim
 static double
 index_seconds_left(const Measure *measure, const WatchedSession *watched, TimestampTz now)
 {
-	double share = cpu_share(watched, watched->indexing_at, watched->indexing_cpu, now);
+	double share = cpu_share(watched, watched->indexing_at, watched->indexing_cpu,
+							 watched->indexing_share, now);
 	double used = seconds_between(watched->indexing_at, now) * share;
 	double done = (double) measure->index_done / Max(measure->index_total, 1);
 	double left = measure->index_seconds * (1 - done);
@@ -74,11 +96,7 @@ index_seconds_left(const Measure *measure, const WatchedSession *watched, Timest
 	return left / share;
 }
 
-/*
- * By all that this session has seen of the operation, which is steadier than the last rate. Copying
- * waits for disks more than sorting does: one that gets a quarter of a CPU gets about half of one
- * for the indexes.
- */
+/* By all that this session has seen of the operation, which is steadier than the last rate. */
 static double
 seconds_left(const Measure *measure, const WatchedSession *watched, TimestampTz now)
 {
@@ -91,9 +109,7 @@ seconds_left(const Measure *measure, const WatchedSession *watched, TimestampTz 
 		return index_seconds_left(measure, watched, now);
 	if (bytes <= 0 || seconds <= 0)
 		return -1;
-	return seconds / bytes * bytes_left +
-		   measure->index_seconds /
-			   sqrt(cpu_share(watched, watched->begun_at, watched->begun_cpu, now));
+	return seconds / bytes * bytes_left + measure->index_seconds / expected_share(watched, now);
 }
 
 /* A byte count that went back is that of another file, and begins anew. */
@@ -120,6 +136,7 @@ measure_rates(const Measure *measure, WatchedSession *watched, TimestampTz now,
 	{
 		watched->indexing_at = now;
 		watched->indexing_cpu = watched->cpu_total;
+		watched->indexing_share = expected_share(watched, now);
 	}
 	if (goes_on)
 	{
