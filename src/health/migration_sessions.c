@@ -66,7 +66,7 @@ static const char *const sessions_sql =
 	"  UNION SELECT pid FROM working WHERE NOT EXISTS (SELECT FROM holder)),"
 	" waits AS (SELECT DISTINCT ON (pid) pid, mode, name, locktype, waitstart FROM all_locks"
 	"  WHERE NOT granted ORDER BY pid, waitstart)"
-	" SELECT s.pid, s.backend_type = 'startup', coalesce(s.pid = h.pid, false),"
+	" SELECT s.pid, coalesce(s.backend_type = 'startup', false), coalesce(s.pid = h.pid, false),"
 	"  EXISTS (SELECT FROM advisory v WHERE v.pid = s.pid AND NOT v.granted),"
 	"  (SELECT c.holder FROM of_client c WHERE c.pid = s.pid), h.xact_start,"
 	"  s.backend_xid::text::bigint, s.state, s.wait_event_type, s.wait_event, s.query,"
@@ -178,7 +178,7 @@ read_session(uint64 row)
 	session->state = row_text(row, 8);
 	session->wait_event_type = row_text(row, 9);
 	session->wait_event = row_text(row, 10);
-	session->query = row_text(row, 11);
+	session->query = session->state ? row_text(row, 11) : NULL;
 	session->backend_start = row_timestamp(row, 12);
 	session->xact_start = row_timestamp(row, 13);
 	session->query_start = row_timestamp(row, 14);

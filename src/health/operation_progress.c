@@ -38,9 +38,12 @@ typedef struct Measure
 	double index_seconds; /* that all indexes are expected to take */
 } Measure;
 
+/* A text that is not visible is like any other. */
 static uint32
 hash_text(const char *text)
 {
+	if (text == NULL)
+		return 0;
 	return DatumGetUInt32(hash_any((const unsigned char *) text, strlen(text)));
 }
 

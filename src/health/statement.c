@@ -143,6 +143,8 @@ to_upper(char *to, const char *from)
 static void
 read_alter(Scanner *scanner, Statement *statement)
 {
+	char before[NAMEDATALEN] = "";
+
 	statement->kind = STATEMENT_ALTER_TABLE;
 	read_name(scanner, statement->relation);
 	while (next_token(scanner) && (scanner->quoted || scanner->word[0] != '('))
@@ -151,13 +153,14 @@ read_alter(Scanner *scanner, Statement *statement)
 			(void) next_token(scanner);
 		else if (at_word(scanner, "column"))
 		{
-			to_upper(statement->action, scanner->word);
+			snprintf(statement->action, NAMEDATALEN, "%s COLUMN", before);
 			read_name(scanner, statement->column);
 			return;
 		}
 		else if (at_word(scanner, "foreign") || at_word(scanner, "unique") ||
 				 at_word(scanner, "primary"))
 			to_upper(statement->action, scanner->word);
+		to_upper(before, scanner->word);
 	}
 	if (next_token(scanner))
 		strlcpy(statement->column, scanner->word, NAMEDATALEN);

@@ -23,7 +23,7 @@ typedef struct Statement
 	StatementKind kind;
 	char relation[NAMEDATALEN]; /* the table that it changes, without its schema */
 	char column[NAMEDATALEN]; /* the first one that it sets or alters; the index that it creates */
-	char action[NAMEDATALEN]; /* of an ALTER TABLE: COLUMN, FOREIGN, UNIQUE, PRIMARY … */
+	char action[NAMEDATALEN]; /* of an ALTER TABLE: ADD COLUMN, FOREIGN, UNIQUE, PRIMARY … */
 	char verb[NAMEDATALEN];	  /* its first word, in upper case */
 	bool has_where;
 } Statement;
