@@ -104,32 +104,42 @@ next_clause(MigrationStatus *status)
 		appendStringInfoString(&status->evidence, "; ");
 }
 
+static bool
+is_migrating(int pid, List *sessions)
+{
+	ListCell *cell;
+
+	foreach (cell, sessions)
+		if (((const MigratingSession *) lfirst(cell))->pid == pid)
+			return true;
+	return false;
+}
+
+/* The root blocker is a session, which the row says more about. */
 static void
 tell_blocked_by_session(MigrationStatus *status, List *sessions)
 {
 	const char *state = row_text(0, 3);
-	const char *query = row_text(0, 6);
-	ListCell *cell;
+	bool idle = state != NULL && strncmp(state, "idle", strlen("idle")) == 0;
 
 	appendStringInfo(&status->evidence, " behind pid %d (%s)", status->root_blocker,
 					 row_text(0, 4));
 	if (state != NULL)
 		appendStringInfo(&status->evidence, ", %s for %s: %s", state,
-						 duration_text(row_bigint(0, 5)), query);
-	foreach (cell, sessions)
-		if (((const MigratingSession *) lfirst(cell))->pid == status->root_blocker)
-			status->end_sql = NULL;
-	if (status->end_sql == NULL)
+						 duration_text(row_bigint(0, 5)), row_text(0, 6));
+	if (status->session->waits_for_migration || is_migrating(status->root_blocker, sessions))
+	{
+		status->end_sql = NULL;
 		appendStringInfo(&status->next_action, "Wait for session %d, which migrates itself.",
 						 status->root_blocker);
-	else if (state != NULL && strncmp(state, "idle", strlen("idle")) == 0)
-		appendStringInfo(&status->next_action,
-						 "Session %d is in the way and does nothing: let it finish, or end it: %s",
-						 status->root_blocker, status->end_sql);
-	else
-		appendStringInfo(&status->next_action,
-						 "Session %d is in the way: let it finish, or cancel its query: %s",
-						 status->root_blocker, status->end_sql);
+		return;
+	}
+	if (status->end_sql == NULL)
+		status->end_sql = psprintf("SELECT pg_%s_backend(%d)", idle ? "terminate" : "cancel",
+								   status->root_blocker);
+	appendStringInfo(&status->next_action, "Session %d is in the way%s: let it finish, or %s: %s",
+					 status->root_blocker, idle ? " and does nothing" : "",
+					 idle ? "end it" : "cancel its query", status->end_sql);
 }
 
 static void
@@ -154,7 +164,7 @@ tell_blocked_by_lock(MigrationStatus *status, List *sessions)
 	arg_int(&args, session->first_blocker);
 	query_run(root_sql, &args, true, 1);
 	status->root_blocker = row_int(0, 1);
-	status->end_sql = session->waits_for_migration ? NULL : row_text(0, 2);
+	status->end_sql = row_text(0, 2);
 	if (status->root_blocker != 0)
 		tell_blocked_by_session(status, sessions);
 	else
@@ -162,7 +172,7 @@ tell_blocked_by_lock(MigrationStatus *status, List *sessions)
 		appendStringInfoString(&status->evidence, " behind a prepared transaction");
 		appendStringInfo(&status->next_action,
 						 "A prepared transaction is in the way: commit it, or: %s",
-						 status->end_sql);
+						 status->end_sql ? status->end_sql : "see pg_prepared_xacts");
 	}
 }
 

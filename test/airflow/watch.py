@@ -19,7 +19,9 @@ import psycopg2.extras
 
 FROM, TO = sys.argv[1:3]
 SEED_SQL = Path(__file__).parents[2] / "tools/migration-plan/seed.sql"
-ROWS = {"runs": 30000, "logs": 100000, "users": 60000}
+PERCENT = int(os.environ.get("WATCH_PERCENT", "8"))  # of the benchmark's rows
+ROWS = {"runs": 3000 * PERCENT, "logs": 20000 * PERCENT, "users": 10000 * PERCENT}
+PATIENCE = 120 + 30 * PERCENT  # seconds, for a migration on a busy machine
 WATCHER = "airflow_pin_watch"
 INTERVAL = 0.25
 
@@ -70,7 +72,7 @@ def migration(database: str, python: str) -> subprocess.Popen:
 
 def make_template() -> None:
     execute("postgres", f"CREATE ROLE {WATCHER} LOGIN IN ROLE pg_monitor", "CREATE DATABASE watch_template")
-    if migration("watch_template", FROM).wait(300) != 0:
+    if migration("watch_template", FROM).wait(PATIENCE) != 0:
         sys.exit("no metadata of 2.11.2")
     variables = [option for name, value in ROWS.items() for option in ("-v", f"{name}={value}")]
     subprocess.run(
@@ -137,7 +139,7 @@ class Watch:
         self.thread.join()
         self.connection.close()
 
-    def wait_for(self, condition, seconds: float = 120) -> dict | None:
+    def wait_for(self, condition, seconds: float = PATIENCE) -> dict | None:
         """The first row, of a look from now on, for which it holds."""
         start = len(self.looks)
         end = time.monotonic() + seconds
@@ -230,7 +232,7 @@ def check_migration(checks: Checks) -> None:
             process = migration(database, TO)
             blocked_by(checks, watch, database, readers[0][1], "core", "task_instance")
             blocked_by(checks, watch, database, readers[1][1], "fab", "ab_role")
-            checks.check("the migration succeeds", process.wait(300))
+            checks.check("the migration succeeds", process.wait(PATIENCE))
             done = watch.wait_for(lambda row: row["verdict"] == "not running", 10)
             checks.check("not running after, nothing left", not done or done["revisions_left"] != 0)
     check_watched(checks, watch)
@@ -268,7 +270,7 @@ def check_killed(checks: Checks) -> None:
                 process.wait()
                 row = watch.wait_for(lambda row: row["verdict"] == "not running")
             checks.check(f"killed after {moment:.1f} s", wrong_about_left(database, row))
-        checks.check("the next one succeeds", migration(database, TO).wait(300))
+        checks.check("the next one succeeds", migration(database, TO).wait(PATIENCE))
         with Watch(database) as watch:
             row = watch.wait_for(lambda row: True)
         checks.check("nothing is left", wrong_about_left(database, row) or row["revisions_left"])
