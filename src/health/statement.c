@@ -52,6 +52,16 @@ read_quoted(Scanner *scanner, char quote)
 	scanner->word[length] = '\0';
 }
 
+/* Over the rest of a string in dollar quotes, whose first tag was just read. */
+static void
+skip_dollar_quoted(Scanner *scanner, const char *tag, int length)
+{
+	const char *end = strstr(scanner->at, pnstrdup(tag, length));
+
+	scanner->at = end ? end + length : scanner->at + strlen(scanner->at);
+	scanner->quoted = true;
+}
+
 static bool
 is_name_character(char c)
 {
@@ -63,8 +73,10 @@ static bool
 next_token(Scanner *scanner)
 {
 	int length = 0;
+	const char *start;
 
 	skip_comments(scanner);
+	start = scanner->at;
 	scanner->quoted = *scanner->at == '"' || *scanner->at == '\'';
 	if (*scanner->at == '\0')
 		return false;
@@ -80,6 +92,8 @@ next_token(Scanner *scanner)
 			if (length < NAMEDATALEN - 1)
 				scanner->word[length++] = pg_ascii_tolower((unsigned char) *scanner->at);
 	scanner->word[length] = '\0';
+	if (length > 1 && scanner->word[0] == '$' && scanner->word[length - 1] == '$')
+		skip_dollar_quoted(scanner, start, length);
 	scanner->depth += scanner->word[0] == '(' ? 1 : scanner->word[0] == ')' ? -1 : 0;
 	return true;
 }
@@ -184,14 +198,14 @@ void
 statement_read(const char *text, Statement *statement)
 {
 	Scanner scanner = {.at = text ? text : ""};
+	bool ended = true;
 
 	memset(statement, 0, sizeof(*statement));
 	while (statement->kind == STATEMENT_OTHER && next_token(&scanner))
 	{
-		if (at_word(&scanner, ";"))
-			statement->verb[0] = '\0';
-		else if (statement->verb[0] == '\0')
+		if (ended)
 			to_upper(statement->verb, scanner.word);
+		ended = at_word(&scanner, ";");
 		if (at_word(&scanner, "alter"))
 		{
 			if (!next_token(&scanner) || !at_word(&scanner, "table"))
@@ -206,9 +220,7 @@ statement_read(const char *text, Statement *statement)
 			read_name(&scanner, statement->relation);
 		}
 		else if (at_word(&scanner, "index"))
-		{
 			read_create_index(&scanner, statement);
-		}
 		else if (at_word(&scanner, "select") || at_word(&scanner, "drop"))
 			return;
 	}
