@@ -420,6 +420,18 @@ CREATE FUNCTION airflow_pin.export_runs(since timestamptz)
 COMMENT ON FUNCTION airflow_pin.export_runs(timestamptz) IS
 'The runs that are new or have changed since then, one JSON object each: dag_run, task_instances and xcoms, with all columns; what is needed to look at them after a backup was restored. Holds conf and XCom values: grant EXECUTE with care. Errors: 22004 since is NULL, 42P01 no Airflow tables, 55P03 a table is locked, naming who holds it.';
 
+CREATE FUNCTION airflow_pin.migration_status(
+        OUT verdict text, OUT pid integer, OUT phase text, OUT component text, OUT revision text,
+        OUT relation text, OUT done_bytes bigint, OUT total_bytes bigint, OUT percent numeric,
+        OUT bytes_per_second numeric, OUT eta interval, OUT running_for interval,
+        OUT wait_event_type text, OUT wait_event text, OUT blocked_by integer[], OUT evidence text,
+        OUT next_action text, OUT root_blocker integer, OUT end_sql text,
+        OUT revisions_left integer, OUT left_low interval, OUT left_high interval)
+    RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'migration_status';
+COMMENT ON FUNCTION airflow_pin.migration_status() IS
+'For \watch beside "airflow db migrate": a row for each session that migrates, or one that says not running. verdict: working, blocked (by a lock, a synchronous standby, or I/O that does not happen), idle in transaction (its client sends nothing for 5 s), stalled (active, but no CPU time and no I/O for 3 s of watching; on Linux only) or not running. evidence says why, next_action what to do. revision is the one that is being applied, relation and phase what is done to which table. done_bytes, total_bytes and percent are those of one operation: a rewrite (table and indexes), an index, a VACUUM, or an UPDATE of all rows; NULL where nothing can be measured. bytes_per_second is since the previous call in the same session, eta the time left of the operation, by all that this session has seen of it; both NULL at the first call. running_for: age of the transaction, that is of the revision. blocked_by is as in pg_blocking_pids(); root_blocker is the end of the chain and end_sql ends it. revisions_left, left_low and left_high count what is not committed, up to the newest known release, as migration_plan(). Never waits for a lock. A caller who is not a member of pg_monitor needs EXECUTE on migration_plan() and locks(), too, and does not see statements of others. Error: 3F000 several schemas have Airflow tables.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -430,7 +442,7 @@ GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.
     TO pg_monitor;
 GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
         airflow_pin.preflight(text), airflow_pin.is_ready(text), airflow_pin.postflight(text),
-        airflow_pin.lost_on_rollback(timestamptz)
+        airflow_pin.lost_on_rollback(timestamptz), airflow_pin.migration_status()
     TO pg_monitor;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;

@@ -21,7 +21,7 @@
 static void
 check_complete(const Preflight *preflight)
 {
-	const char *revision = current_revision(COMPONENT_CORE, preflight->schema);
+	const char *revision = database_revision(COMPONENT_CORE, preflight->schema);
 	const Release *release = revision ? plan_release_at(revision) : NULL;
 	Finding finding = {.check_name = "revision", .object = CORE_VERSION_TABLE, .value = revision};
 

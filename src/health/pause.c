@@ -48,7 +48,7 @@ lock_dags(const char *schema)
 	blockers = lock_blockers(dag, RowExclusiveLock);
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("table \"%s.dag\" is locked", schema),
-			 errdetail("It is locked by %s.", blockers ? blockers : "another session"),
+			 errdetail("Sessions in the way: %s.", blockers ? blockers : "another session"),
 			 errhint("Try again when the migration, or whatever else holds it, is done. "
 					 "Nothing was changed.")));
 }

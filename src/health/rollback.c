@@ -176,7 +176,7 @@ lock_for_export(const char *schema, const char *table)
 	if (!try_lock_for_reading(relation))
 		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 						errmsg("table \"%s.%s\" is locked", schema, table),
-						errdetail("It is locked by %s.", reading_blockers(relation)),
+						errdetail("Sessions in the way: %s.", reading_blockers(relation)),
 						errhint("Try again when whoever holds it is done.")));
 	return relation;
 }
