@@ -432,6 +432,12 @@ CREATE FUNCTION airflow_pin.migration_status(
 COMMENT ON FUNCTION airflow_pin.migration_status() IS
 'For \watch beside "airflow db migrate": a row for each session that migrates, or one that says not running. verdict: working, blocked (by a lock, a synchronous standby, or I/O that does not happen), idle in transaction (its client sends nothing for 5 s), stalled (active, but no CPU time and no I/O for 3 s of watching; on Linux only) or not running. evidence says why, next_action what to do. revision is the one that is being applied, relation and phase what is done to which table. done_bytes, total_bytes and percent are those of one operation: a rewrite (table and indexes), an index, a VACUUM, or an UPDATE of all rows; NULL where nothing can be measured. bytes_per_second is since the previous call in the same session, eta the time left of the operation, by all that this session has seen of it; both NULL at the first call. running_for: age of the transaction, that is of the revision. blocked_by is as in pg_blocking_pids(); root_blocker is the end of the chain and end_sql ends it. revisions_left, left_low and left_high count what is not committed, up to the newest known release, as migration_plan(). Never waits for a lock. A caller who is not a member of pg_monitor needs EXECUTE on migration_plan() and locks(), too, and does not see statements of others. Error: 3F000 several schemas have Airflow tables.';
 
+CREATE FUNCTION airflow_pin.status_report(label text)
+    RETURNS text LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'status_report';
+COMMENT ON FUNCTION airflow_pin.status_report(text) IS
+'A few lines of Markdown for those who wait for a migration: what it is at and since when, when the operation at hand ends, what blocks it, what happens next, what is left, and how many of the DAGs paused under the label are back. From migration_status(), baseline() and pause_all() of that label, so that the end of an operation is told from the second call in a session on. Waits for no lock. Error: 22004 no label.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -442,7 +448,8 @@ GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.
     TO pg_monitor;
 GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
         airflow_pin.preflight(text), airflow_pin.is_ready(text), airflow_pin.postflight(text),
-        airflow_pin.lost_on_rollback(timestamptz), airflow_pin.migration_status()
+        airflow_pin.lost_on_rollback(timestamptz), airflow_pin.migration_status(),
+        airflow_pin.status_report(text)
     TO pg_monitor;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;

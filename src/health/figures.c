@@ -58,9 +58,11 @@ typedef struct FigureSource
 	"(SELECT * FROM %1$s WHERE id > (SELECT max(id) FROM %1$s) - " NEWEST_RUNS ") r"               \
 	" WHERE r.start_date > clock_timestamp() - interval '1 hour'"
 
+/* LATERAL and OFFSET keep the planner to the index: task_instance may be huge. */
 #define RECENT_TASKS                                                                               \
-	"(SELECT dag_id, run_id FROM " RECENT " LIMIT " RECENT_RUNS ") x"                              \
-	" JOIN %2$s t USING (dag_id, run_id)"
+	"(SELECT dag_id, run_id FROM " RECENT " LIMIT " RECENT_RUNS ") x, LATERAL"                     \
+	" (SELECT i.start_date, i.state FROM %2$s i"                                                   \
+	"  WHERE i.dag_id = x.dag_id AND i.run_id = x.run_id OFFSET 0) t"
 
 static const FigureSource sources[] = {
 	{"dags", "dag", NULL, "is_stale", "SELECT count(*) FROM %1$s WHERE NOT is_stale"},
