@@ -67,7 +67,7 @@ static const char *const sessions_sql =
 	" waits AS (SELECT DISTINCT ON (pid) pid, mode, name, locktype, waitstart FROM all_locks"
 	"  WHERE NOT granted ORDER BY pid, waitstart)"
 	" SELECT s.pid, coalesce(s.backend_type = 'startup', false), coalesce(s.pid = h.pid, false),"
-	"  EXISTS (SELECT FROM advisory v WHERE v.pid = s.pid AND NOT v.granted),"
+	"  h.pid IS NOT NULL AND EXISTS (SELECT FROM advisory v WHERE v.pid = s.pid AND NOT v.granted),"
 	"  (SELECT c.holder FROM of_client c WHERE c.pid = s.pid), h.xact_start,"
 	"  s.backend_xid::text::bigint, s.state, s.wait_event_type, s.wait_event, s.query,"
 	"  s.backend_start, s.xact_start, s.query_start, s.state_change,"

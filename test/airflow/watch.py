@@ -292,10 +292,14 @@ def wrong_about_left(database: str, row: dict | None) -> str:
     return f"not in evidence: {missing}: {row['evidence']}" if missing or row["revisions_left"] != plan["left"] else ""
 
 
-def in_background(connection, sql: str) -> threading.Thread:
+def in_background(connection, sql: str, ended: threading.Event | None = None) -> threading.Thread:
+    """Executes it once, or again and again until that has ended."""
+
     def run() -> None:
         try:
             fetch(connection, sql)
+            while ended and not ended.is_set():
+                fetch(connection, sql)
         except psycopg2.Error:
             pass  # it was cancelled
 
@@ -307,6 +311,7 @@ def in_background(connection, sql: str) -> threading.Thread:
 def check_sessions(checks: Checks) -> None:
     """What a real migration does not do by itself: a stalled process, a standby that does not answer."""
     with copy_of_template("watch_sessions") as database:
+        check_stranger(checks, database)
         holder, worker = connect(database), connect(database)
         fetch(holder, "BEGIN; SELECT pg_advisory_lock(1)")
         pid = fetch(worker, "SELECT pg_backend_pid() AS pid")[0]["pid"]
@@ -315,6 +320,22 @@ def check_sessions(checks: Checks) -> None:
             check_synchronous_standby(checks, watch, worker, pid)
         holder.close()
         worker.close()
+
+
+def check_stranger(checks: Checks, database: str) -> None:
+    """Anybody can take the advisory lock: who has no rights on the tables does not migrate, but is in the way."""
+    stranger, worker = connect(database, WATCHER), connect(database)
+    pid = fetch(stranger, "SELECT pg_advisory_lock(1), pg_backend_pid() AS pid")[0]["pid"]
+    with Watch(database) as watch:
+        row = watch.wait_for(lambda row: True)
+        checks.check("a stranger with the advisory lock", row["verdict"] != "not running" and row)
+        thread = in_background(worker, "SELECT pg_advisory_lock(1)")
+        row = watch.wait_for(lambda row: row["verdict"] == "blocked", 20)
+        told = row and row["root_blocker"] == pid and row["end_sql"] == f"SELECT pg_terminate_backend({pid})"
+        checks.check("blocked by a stranger", "" if told else row or "never seen")
+    stranger.close()
+    thread.join()
+    worker.close()
 
 
 def check_stalled(checks: Checks, watch: Watch, worker, pid: int) -> None:
@@ -333,8 +354,11 @@ def check_stalled(checks: Checks, watch: Watch, worker, pid: int) -> None:
 def check_synchronous_standby(checks: Checks, watch: Watch, worker, pid: int) -> None:
     execute("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
     fetch(worker, "SET synchronous_commit = on")
-    thread = in_background(worker, "BEGIN; ALTER TABLE xcom ADD added int; COMMIT")
+    ended = threading.Event()
+    # The server heeds the setting when its checkpointer has read it.
+    thread = in_background(worker, "BEGIN; LOCK TABLE xcom; COMMENT ON TABLE xcom IS 'x'; COMMIT", ended)
     row = watch.wait_for(lambda row: row["pid"] == pid and row["wait_event"] == "SyncRep", 20)
+    ended.set()
     execute("postgres", "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
     thread.join()
     checks.check(
