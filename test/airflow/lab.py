@@ -136,9 +136,10 @@ class Lab:
     def start(self) -> None:
         self.start_process("dag-processor", "dag-processor")
         self.start_process("api-server", "api-server", "--host", "127.0.0.1")
-        self.start_process("scheduler", "scheduler", "--skip-serve-logs")
         self.wait_for("the API server to answer", lambda: self.api("GET", "/api/v2/version")[0] == 200, 90)
         self.token = json.loads(self.api("GET", "/auth/token")[1])["access_token"]
+        # Not before: tasks that find no API server fail.
+        self.start_process("scheduler", "scheduler", "--skip-serve-logs")
 
     def start_process(self, name: str, *arguments: str) -> None:
         with open(self.logs / f"{name}.log", "w") as log:
