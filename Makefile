@@ -26,7 +26,7 @@ EXTRA_CLEAN = build/regress build/isolation
 
 # These goals install what they need themselves, so they must work where there is no PGXS yet. (PGXS
 # has a "check" of its own, which only says that it is not supported.)
-OWN_GOALS = help deps demo check bench format
+OWN_GOALS = help deps demo check check-airflow-all bench format
 
 .PHONY: $(OWN_GOALS)
 
@@ -37,8 +37,9 @@ help:
 	@echo 'make install       install into the server of PG_CONFIG'
 	@echo 'make installcheck  SQL tests on a running server'
 	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
+	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (an hour)'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
-	@echo 'make bench         what it costs, beside the alternatives'
+	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it)'
 	@echo 'make format        clang-format over src/'
 
 deps:
@@ -50,8 +51,12 @@ demo: deps
 check: deps
 	test/run-all
 
+check-airflow-all: deps
+	test/lib/install-extension
+	test/airflow/all
+
 bench: deps
-	test/bench/run
+	test/bench/run $(SCALE)
 
 format:
 	clang-format -i src/*.[ch] src/*/*.[ch]

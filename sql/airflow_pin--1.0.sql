@@ -122,14 +122,41 @@ COMMENT ON TABLE airflow_pin.run_decision IS
 COMMENT ON COLUMN airflow_pin.run_decision.effective_version IS
 'The version that the run has; NULL where it was recorded as failed because none could be had.';
 
+CREATE TABLE airflow_pin.paused_dag (
+    label      text NOT NULL,
+    dag_id     text COLLATE "C" NOT NULL,
+    reason     text,
+    paused_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    paused_by  name NOT NULL DEFAULT session_user,
+    resumed_at timestamptz,
+    PRIMARY KEY (label, dag_id)
+);
+COMMENT ON TABLE airflow_pin.paused_dag IS
+'The DAGs that pause_all() paused, by label, and whether resume() has brought them back.';
+
+CREATE TABLE airflow_pin.baseline_figure (
+    label     text NOT NULL,
+    figure    text NOT NULL,
+    object    text NOT NULL,
+    value     bigint NOT NULL,
+    estimated boolean NOT NULL,
+    taken_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    taken_by  name NOT NULL DEFAULT session_user,
+    PRIMARY KEY (label, figure, object)
+);
+COMMENT ON TABLE airflow_pin.baseline_figure IS
+'What baseline() has taken, for postflight() to compare with. object is a table, or empty; estimated: value is from the catalog, not counted.';
+
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pinned_version', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pin_history', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision', '');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.paused_dag', '');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.baseline_figure', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pin_history_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision_id_seq', '');
 
-GRANT SELECT ON airflow_pin.pinned_version, airflow_pin.pin_history, airflow_pin.run_decision
-    TO pg_monitor;
+GRANT SELECT ON airflow_pin.pinned_version, airflow_pin.pin_history, airflow_pin.run_decision,
+    airflow_pin.paused_dag, airflow_pin.baseline_figure TO pg_monitor;
 
 ---------------------------------------------------------------------------------------------------
 -- Triggers
@@ -149,6 +176,16 @@ CREATE FUNCTION airflow_pin.protect_version() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'protect_version';
 COMMENT ON FUNCTION airflow_pin.protect_version() IS
 'Trigger for Airflow''s serialized_dag, dag_version and dag_code, put there by attach(): a change that Airflow makes to a pinned version in place becomes a version of its own. Raises nothing.';
+
+CREATE FUNCTION airflow_pin.keep_version() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'keep_version';
+COMMENT ON FUNCTION airflow_pin.keep_version() IS
+'Trigger for Airflow''s serialized_dag, dag_version and dag_code, put there by attach(): a row of a pinned version is not deleted, which a NOTICE tells, unless its DAG is deleted. Raises 55006 where "airflow db clean" would delete the DAG of a pinned version.';
+
+CREATE FUNCTION airflow_pin.end_clean() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'end_clean';
+COMMENT ON FUNCTION airflow_pin.end_clean() IS
+'Trigger for Airflow''s dag_version, put there by attach(): raises 55006 when "airflow db clean" has nothing but pinned versions left to delete; it then goes on with the next table, and would otherwise try for ever.';
 
 CREATE FUNCTION airflow_pin.reconcile_run() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'reconcile_run';
@@ -320,14 +357,14 @@ COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
 'Has preflight() no critical finding? false, too, in a database without Airflow. Error as preflight().';
 
 CREATE FUNCTION airflow_pin.fab_report(max_rows bigint DEFAULT 1000000,
-                                       max_time interval DEFAULT '1 s')
+                                       max_time interval DEFAULT '0.5 s')
     RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'fab_report';
 COMMENT ON FUNCTION airflow_pin.fab_report(bigint, interval) IS
 'Orphans (fab_orphans), duplicates (fab_duplicates) and NULLs (fab_nulls) in the FAB tables, worst first; critical: "airflow db migrate" stops at them. value is the number of rows, fix_sql would clean them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
 
 CREATE FUNCTION airflow_pin.bad_rows(max_rows bigint DEFAULT 1000000,
-                                     max_time interval DEFAULT '1.5 s',
+                                     max_time interval DEFAULT '0.8 s',
                                      target text DEFAULT NULL)
     RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'bad_rows';
@@ -344,6 +381,63 @@ CREATE FUNCTION airflow_pin.migration_plan(target text DEFAULT NULL,
 COMMENT ON FUNCTION airflow_pin.migration_plan(text) IS
 'What "airflow db migrate" to the Airflow release "target" (NULL: the newest known) will do from the current revisions on, in order; no rows when there is nothing to do. component: core or fab; airflow_version: the release that brought the revision, for fab that of its provider. relation is the name that the table has by then; NULL where a revision changes no table. lock_mode: the strongest lock that the migration holds on the relation by then, until the revision''s transaction ends. rewrites: the table''s file is written anew; scans: it is read in full; updates_rows: all or most of its rows are updated or deleted. estimated_rows (from the last VACUUM or ANALYZE) and bytes (of the files, with indexes and TOAST) are those of now; NULL for a table that is not there yet, rows also for one never analyzed. eta_low and eta_high: how long the step takes once it has its lock, not counting waits; NULL for a table never analyzed. Waits for no lock of a table of Airflow. Errors: 22023 unknown target, or one older than the database; 55000 unknown revision in the database; 55P03 the version table is locked; 42P01 no Airflow tables.';
 
+CREATE FUNCTION airflow_pin.pause_all(label text, reason text DEFAULT NULL,
+                                      OUT total integer, OUT paused_before integer,
+                                      OUT paused_now integer)
+    LANGUAGE c AS 'MODULE_PATHNAME', 'pause_all';
+COMMENT ON FUNCTION airflow_pin.pause_all(text, text) IS
+'Pauses every DAG of Airflow and remembers in paused_dag, under the label, those that were active, for resume(). total: DAGs there are; paused_before: those that were paused already; paused_now: those that this call paused. Calling it again adds what has become active since. Needs no right on Airflow''s tables. Waits at most 10 s for a row of dag. Errors: 22004 no label, 42P01 no table dag, 55P03 dag is locked, naming who holds it.';
+
+CREATE FUNCTION airflow_pin.resume(label text, tag text DEFAULT NULL, dag_like text DEFAULT NULL,
+                                   max_dags integer DEFAULT NULL)
+    RETURNS SETOF text LANGUAGE c AS 'MODULE_PATHNAME', 'resume';
+COMMENT ON FUNCTION airflow_pin.resume(text, text, text, integer) IS
+'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag, 55P03 dag is locked, naming who holds it.';
+
+CREATE FUNCTION airflow_pin.baseline(label text)
+    RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'baseline';
+COMMENT ON FUNCTION airflow_pin.baseline(text) IS
+'Takes figures before a migration and keeps them in baseline_figure under the label, for postflight(): rows (of tables that no migration should lose rows of; estimated above 100,000), dags, paused_dags, import_errors, serialized_dags, runs_last_hour, tasks_last_hour, failed_runs_last_hour, failed_tasks_last_hour, queue_age_seconds. One finding a figure, of severity info; unknown: the table is locked, by whom message says. Errors: 22004 no label, 42710 the label has a baseline.';
+
+CREATE FUNCTION airflow_pin.postflight(label text)
+    RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'postflight';
+COMMENT ON FUNCTION airflow_pin.postflight(text) IS
+'After a migration, worst first: each figure of the label''s baseline compared with that of now (value now, threshold before), and whether the migration is complete (revision), pins are in force (pins), FAB''s tables are there (fab_tables), scheduler, triggerer and DAG processor are alive (heartbeats), unfinished task instances have a DAG version (unversioned_tasks), indexes and constraints are valid, statistics are fresh, and what is left over to be dropped (leftovers). Waits for no lock on Airflow''s tables. Errors: 22004 no label, 42704 no such baseline.';
+
+CREATE FUNCTION airflow_pin.lost_on_rollback(since timestamptz, OUT kind text, OUT dag_id text,
+                                             OUT count bigint, OUT first timestamptz,
+                                             OUT last timestamptz)
+    RETURNS SETOF record LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'lost_on_rollback';
+COMMENT ON FUNCTION airflow_pin.lost_on_rollback(timestamptz) IS
+'What restoring a backup taken at "since" would lose: what is new or has changed since then, by kind (dag_run, task_instance, xcom, dag_version, backfill, log; variable and connection: changes that the audit log knows; user) and, where it belongs to one, by DAG, with the times of the first and last. Reads dag_run in full. Waits for no lock on Airflow''s tables: for one that is locked, count is NULL and a NOTICE names who holds it. Error: 22004 since is NULL.';
+
+CREATE FUNCTION airflow_pin.export_runs(since timestamptz)
+    RETURNS SETOF jsonb LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'export_runs';
+COMMENT ON FUNCTION airflow_pin.export_runs(timestamptz) IS
+'The runs that are new or have changed since then, one JSON object each: dag_run, task_instances and xcoms, with all columns; what is needed to look at them after a backup was restored. Holds conf and XCom values: grant EXECUTE with care. Errors: 22004 since is NULL, 42P01 no Airflow tables, 55P03 a table is locked, naming who holds it.';
+
+CREATE FUNCTION airflow_pin.migration_status(
+        OUT verdict text, OUT pid integer, OUT phase text, OUT component text, OUT revision text,
+        OUT relation text, OUT done_bytes bigint, OUT total_bytes bigint, OUT percent numeric,
+        OUT bytes_per_second numeric, OUT eta interval, OUT running_for interval,
+        OUT wait_event_type text, OUT wait_event text, OUT blocked_by integer[], OUT evidence text,
+        OUT next_action text, OUT root_blocker integer, OUT end_sql text,
+        OUT revisions_left integer, OUT left_low interval, OUT left_high interval)
+    RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'migration_status';
+COMMENT ON FUNCTION airflow_pin.migration_status() IS
+'For \watch beside "airflow db migrate": a row for each session that migrates, or one that says not running. verdict: working, blocked (by a lock, a synchronous standby, or I/O that does not happen), idle in transaction (its client sends nothing for 5 s), stalled (active, but no CPU time and no I/O for 3 s of watching; on Linux only) or not running. evidence says why, next_action what to do. revision is the one that is being applied, relation and phase what is done to which table. done_bytes, total_bytes and percent are those of one operation: a rewrite (table and indexes), an index, a VACUUM, or an UPDATE of all rows; NULL where nothing can be measured. bytes_per_second is since the previous call in the same session, eta the time left of the operation, by all that this session has seen of it; both NULL at the first call. running_for: age of the transaction, that is of the revision. blocked_by is as in pg_blocking_pids(); root_blocker is the end of the chain and end_sql ends it. revisions_left, left_low and left_high count what is not committed, up to the newest known release, as migration_plan(). Never waits for a lock. A caller who is not a member of pg_monitor needs EXECUTE on migration_plan() and locks(), too, and does not see statements of others. Error: 3F000 several schemas have Airflow tables.';
+
+CREATE FUNCTION airflow_pin.status_report(label text)
+    RETURNS text LANGUAGE c SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'status_report';
+COMMENT ON FUNCTION airflow_pin.status_report(text) IS
+'A few lines of Markdown for those who wait for a migration: what it is at and since when, when the operation at hand ends, what blocks it, what happens next, what is left, and how many of the DAGs paused under the label are back. From migration_status(), baseline() and pause_all() of that label, so that the end of an operation is told from the second call in a session on. Waits for no lock. Error: 22004 no label.';
+
 ---------------------------------------------------------------------------------------------------
 -- Rights: who may pin is for the DBA to say; monitoring may look.
 ---------------------------------------------------------------------------------------------------
@@ -353,7 +447,9 @@ GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.
     airflow_pin.migration_plan(text)
     TO pg_monitor;
 GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
-        airflow_pin.preflight(text), airflow_pin.is_ready(text)
+        airflow_pin.preflight(text), airflow_pin.is_ready(text), airflow_pin.postflight(text),
+        airflow_pin.lost_on_rollback(timestamptz), airflow_pin.migration_status(),
+        airflow_pin.status_report(text)
     TO pg_monitor;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;

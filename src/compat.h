@@ -7,12 +7,25 @@
 
 #include "postgres.h"
 
+#include "common/relpath.h"
 #include "storage/lock.h"
 
 #if PG_VERSION_NUM >= 170000
 #define lock_held_by_me(tag, mode) LockHeldByMe(tag, mode, false)
 #else
 #define lock_held_by_me(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
+/* Path of the main fork of a permanent relation's file. */
+#if PG_VERSION_NUM >= 180000
+#define file_path(database, tablespace, file)                                                      \
+	pstrdup(GetRelationPath(database, tablespace, file, INVALID_PROC_NUMBER, MAIN_FORKNUM).str)
+#elif PG_VERSION_NUM >= 170000
+#define file_path(database, tablespace, file)                                                      \
+	GetRelationPath(database, tablespace, file, INVALID_PROC_NUMBER, MAIN_FORKNUM)
+#else
+#define file_path(database, tablespace, file)                                                      \
+	GetRelationPath(database, tablespace, file, InvalidBackendId, MAIN_FORKNUM)
 #endif
 
 #if PG_VERSION_NUM < 180000

@@ -34,6 +34,8 @@
 
 #define BEFORE_INSERT_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW)
 #define BEFORE_UPDATE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
+#define BEFORE_DELETE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_ROW)
+#define AFTER_DELETE_STATEMENT (TRIGGER_TYPE_AFTER | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_STATEMENT)
 
 /* What attach() puts on Airflow's tables. Without column lists and WHEN: see doc/internals.md. */
 const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
@@ -43,6 +45,10 @@ const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
 	 "BEFORE UPDATE"},
 	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
 	{"dag_code", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
+	{"serialized_dag", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
+	{"dag_version", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
+	{"dag_code", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
+	{"dag_version", "end_clean", "airflow_pin_end_clean", AFTER_DELETE_STATEMENT, "AFTER DELETE"},
 };
 
 static DagRunColumns columns_cache;
@@ -120,7 +126,7 @@ is_enabled(Form_pg_trigger trigger)
 
 /* Of the type that attach() gives it, and without a WHEN clause that would let rows pass? */
 static bool
-fires_for_every_row(Relation pg_trigger, HeapTuple tuple, int16 type)
+fires_always(Relation pg_trigger, HeapTuple tuple, int16 type)
 {
 	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
 	bool no_condition;
@@ -195,7 +201,7 @@ airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigge
 		if (form->tgfoid != function)
 			continue;
 		*trigger_name = pstrdup(NameStr(form->tgname));
-		if (is_enabled(form) && fires_for_every_row(pg_trigger, tuple, trigger->type))
+		if (is_enabled(form) && fires_always(pg_trigger, tuple, trigger->type))
 			state = ATTACH_PRESENT;
 		else if (state == ATTACH_MISSING)
 			state = ATTACH_DISABLED;
@@ -377,6 +383,20 @@ airflow_dag_run(const char *schema)
 }
 
 /*
+ * Which Airflow 3 do the tables belong to, as far as it matters here? Told by what the migrations
+ * of each minor release added, and not by alembic_version, which changes with every revision.
+ */
+static int
+airflow_minor(const AirflowTables *tables)
+{
+	if (get_attnum(tables->dag_version, "version_data") != InvalidAttrNumber)
+		return AIRFLOW_3_3;
+	if (get_attnum(tables->dag_run, "triggering_user_name") != InvalidAttrNumber)
+		return AIRFLOW_3_1;
+	return AIRFLOW_3_0;
+}
+
+/*
  * Fill in "tables" for a schema that holds an Airflow 3, and take AccessShareLock on them. Raises a
  * plain error when it does not. Call it again in each transaction.
  */
@@ -401,6 +421,7 @@ airflow_tables(AirflowTables *tables, const char *schema)
 	tables->dag_code = airflow_relation(namespace, schema, "dag_code", owner);
 	tables->serialized_dag = airflow_relation(namespace, schema, "serialized_dag", owner);
 	tables->task_instance = airflow_relation(namespace, schema, "task_instance", owner);
+	tables->minor = airflow_minor(tables);
 }
 
 /* A column of dag_run that the trigger uses, and where its number goes. */

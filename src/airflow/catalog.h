@@ -15,6 +15,7 @@ typedef struct AirflowTables
 {
 	char *schema;
 	char *quoted_schema;
+	int minor; /* of Airflow 3, AIRFLOW_3_0 ... */
 	Oid dag;
 	Oid dag_run;
 	Oid dag_version;
@@ -22,6 +23,11 @@ typedef struct AirflowTables
 	Oid serialized_dag;
 	Oid task_instance;
 } AirflowTables;
+
+/* AirflowTables.minor */
+#define AIRFLOW_3_0 0
+#define AIRFLOW_3_1 1
+#define AIRFLOW_3_3 3
 
 /*
  * The columns of dag_run that the trigger reads or writes; 0 where the table has none of that name
@@ -61,10 +67,10 @@ typedef struct AttachedTrigger
 	const char *function;
 	const char *name;
 	int16 type;		   /* pg_trigger.tgtype */
-	const char *event; /* the same in SQL */
+	const char *event; /* the same in SQL, but for the level */
 } AttachedTrigger;
 
-#define ATTACHED_TRIGGERS 5
+#define ATTACHED_TRIGGERS 9
 
 extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
 

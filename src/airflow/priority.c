@@ -146,23 +146,30 @@ reachable_weight(TaskGraph *graph, const TaskEdges *edges, int start)
 }
 
 /*
- * The weight of a task's instances. Raises an error where Airflow's own insert would fail, out of
- * the column's range. Not for WEIGHT_CUSTOM.
+ * What a task's instances weigh under a built-in rule, which need not be the task's own.
+ */
+int64
+priority_weight_by_rule(TaskGraph *graph, int task, WeightRule rule)
+{
+	int64 weight = graph->tasks[task].priority_weight;
+
+	Assert(rule != WEIGHT_CUSTOM);
+	if (rule == WEIGHT_DOWNSTREAM)
+		weight += reachable_weight(graph, &graph->downstream, task);
+	else if (rule == WEIGHT_UPSTREAM)
+		weight += reachable_weight(graph, &graph->upstream, task);
+	return weight;
+}
+
+/*
+ * The weight as the column takes it. Raises an error where Airflow's own insert would fail, out of
+ * the column's range.
  */
 int32
-priority_weight(TaskGraph *graph, int task)
+priority_weight_checked(int64 weight, const char *task_id)
 {
-	const SerializedTask *self = &graph->tasks[task];
-	int64 weight = self->priority_weight;
-
-	Assert(self->weight_rule != WEIGHT_CUSTOM);
-	if (self->weight_rule == WEIGHT_DOWNSTREAM)
-		weight += reachable_weight(graph, &graph->downstream, task);
-	else if (self->weight_rule == WEIGHT_UPSTREAM)
-		weight += reachable_weight(graph, &graph->upstream, task);
-
 	if (weight < PG_INT32_MIN || weight > PG_INT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("priority weight of task \"%s\" is out of range", self->task_id)));
+						errmsg("priority weight of task \"%s\" is out of range", task_id)));
 	return (int32) weight;
 }

@@ -22,12 +22,13 @@ typedef struct TaskGraph
 	const SerializedTask *tasks;
 	TaskEdges downstream;
 	TaskEdges upstream;
-	int *seen; /* scratch space of priority_weight() */
+	int *seen; /* scratch space of priority_weight_by_rule() */
 	int *stack;
 	int round;
 } TaskGraph;
 
 extern void task_graph_build(TaskGraph *graph, const SerializedTask *tasks, int count);
-extern int32 priority_weight(TaskGraph *graph, int task);
+extern int64 priority_weight_by_rule(TaskGraph *graph, int task, WeightRule rule);
+extern int32 priority_weight_checked(int64 weight, const char *task_id);
 
 #endif

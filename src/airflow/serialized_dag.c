@@ -226,14 +226,13 @@ serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, char 
 }
 
 /*
- * The "dag" object of a serialized DAG whose serializer version is known. Raises an error for
- * any other, so that a format of the future is refused and never guessed.
+ * The serializer version. Raises an error for one that is not known, so that a format of the future
+ * is refused and never guessed.
  */
-JsonbContainer *
-serialized_dag_body(Jsonb *data)
+int
+serialized_dag_version(Jsonb *data)
 {
 	JsonbValue *version = json_member(&data->root, "__version");
-	JsonbContainer *body = json_child(&data->root, "dag");
 	char *text = version ? json_string(version) : NULL;
 	int number = text ? atoi(text) : 0;
 
@@ -245,6 +244,16 @@ serialized_dag_body(Jsonb *data)
 				 errdetail("Supported are versions %d to %d.", SERIALIZER_VERSION_MIN,
 						   SERIALIZER_VERSION_MAX),
 				 errhint("Upgrade airflow_pin to a release that knows this Airflow version.")));
+	return number;
+}
+
+/* The "dag" object of a serialized DAG whose serializer version is known. */
+JsonbContainer *
+serialized_dag_body(Jsonb *data)
+{
+	JsonbContainer *body = json_child(&data->root, "dag");
+
+	(void) serialized_dag_version(data);
 	if (body == NULL || !JsonContainerIsObject(body))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("serialized DAG has no \"dag\"")));
 	return body;

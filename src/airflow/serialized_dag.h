@@ -15,11 +15,14 @@
 /* Serializer versions whose rules task_plan.c knows (Airflow 3.0 to 3.3 write 2 and 3). */
 #define SERIALIZER_VERSION_MIN 1
 #define SERIALIZER_VERSION_MAX 3
+/* From this one on a task that has the configuration's defaults says so (client_defaults). */
+#define SERIALIZER_VERSION_DEFAULTS 3
 
 extern Jsonb *serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
 									bool compressed_isnull);
 extern Jsonb *serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version,
 								  char **dag_hash);
+extern int serialized_dag_version(Jsonb *data);
 extern JsonbContainer *serialized_dag_body(Jsonb *data);
 
 extern JsonbValue *json_member(JsonbContainer *object, const char *key);

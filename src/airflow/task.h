@@ -19,6 +19,8 @@ typedef enum WeightRule
 	WEIGHT_CUSTOM
 } WeightRule;
 
+#define BUILT_IN_WEIGHT_RULES WEIGHT_CUSTOM
+
 /* Where a field of the task may be written down; NULL for the layers that it does not have. */
 typedef struct TaskLayers
 {

@@ -142,7 +142,26 @@ plan_task(PlannedTask *planned, TaskGraph *graph, int index, const TaskGroups *g
 	if (task->weight_rule == WEIGHT_CUSTOM)
 		planned->unknown_weight_rule = task->weight_rule_name;
 	else
-		planned->priority_weight = priority_weight(graph, index);
+		planned->priority_weight = priority_weight_checked(
+			priority_weight_by_rule(graph, index, task->weight_rule), task->task_id);
+}
+
+/*
+ * Which values does the serialized DAG leave to the configuration? Before serializer version 3 it
+ * has nothing of a field that has the configured default.
+ */
+static void
+plan_configured(PlannedTask *planned, TaskGraph *graph, int index)
+{
+	const TaskLayers *layers = &graph->tasks[index].layers;
+
+	planned->queue_is_configured = task_field(layers, "queue") == NULL;
+	planned->retries_are_configured = task_field(layers, "retries") == NULL;
+	if (task_field(layers, "weight_rule") != NULL)
+		return;
+	planned->configured_weights = palloc(BUILT_IN_WEIGHT_RULES * sizeof(int64));
+	for (int rule = 0; rule < BUILT_IN_WEIGHT_RULES; rule++)
+		planned->configured_weights[rule] = priority_weight_by_rule(graph, index, rule);
 }
 
 /*
@@ -153,6 +172,7 @@ plan_task(PlannedTask *planned, TaskGraph *graph, int index, const TaskGroups *g
 TaskPlan *
 task_plan_build(Jsonb *data, const RunFacts *run)
 {
+	bool has_defaults = serialized_dag_version(data) >= SERIALIZER_VERSION_DEFAULTS;
 	JsonbContainer *body = serialized_dag_body(data);
 	JsonbContainer *client_defaults =
 		json_child(json_child(&data->root, "client_defaults"), "tasks");
@@ -174,6 +194,8 @@ task_plan_build(Jsonb *data, const RunFacts *run)
 		if (!runs_at(&list.tasks[i], body, run))
 			continue;
 		plan_task(planned, &graph, i, &groups);
+		if (!has_defaults)
+			plan_configured(planned, &graph, i);
 		plan->count++;
 		rows += Max(planned->instances, 1);
 		if (rows > MAX_TASK_INSTANCES)

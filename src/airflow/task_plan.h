@@ -42,6 +42,11 @@ typedef struct PlannedTask
 	/* Set where the value cannot be computed here: what it would take. */
 	char *unknown_weight_rule;
 	const char *unknown_executor_config;
+
+	/* Set where Airflow's configuration has the value: the weight by each built-in rule. */
+	bool queue_is_configured;
+	bool retries_are_configured;
+	int64 *configured_weights;
 } PlannedTask;
 
 /* The tasks that get task instances, sorted by task_id. */

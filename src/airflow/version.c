@@ -46,17 +46,28 @@ dag_source(const AirflowTables *tables, const char *dag_id, DagSource *source)
 	return true;
 }
 
+/*
+ * What orders a DAG's versions: the number, as it should be, but Airflow before 3.3 goes by the
+ * time (DagVersion._latest_version_select, airflow/models/dag_version.py). They differ where the
+ * clocks of two DAG processors do.
+ */
+static const char *
+version_order(const AirflowTables *tables)
+{
+	return tables->minor >= AIRFLOW_3_3 ? "version_number" : "created_at DESC, v.version_number";
+}
+
 static bool
-find_version(const AirflowTables *tables, KeptPlan *plan, const char *condition, QueryArgs *args,
-			 DagVersion *version)
+find_version(const AirflowTables *tables, KeptPlan *plan, const char *condition, const char *order,
+			 QueryArgs *args, DagVersion *version)
 {
 	char *sql = psprintf("SELECT v.id, v.version_number, v.bundle_name, v.bundle_version,"
 						 " s.dag_hash, c.source_code_hash"
 						 " FROM %1$s.dag_version v"
 						 " LEFT JOIN %1$s.serialized_dag s ON s.dag_version_id = v.id"
 						 " LEFT JOIN %1$s.dag_code c ON c.dag_version_id = v.id"
-						 " WHERE %2$s ORDER BY v.version_number DESC LIMIT 1",
-						 tables->quoted_schema, condition);
+						 " WHERE %2$s ORDER BY v.%3$s DESC LIMIT 1",
+						 tables->quoted_schema, condition, order);
 
 	run_as_airflow(tables, plan, sql, args);
 	if (SPI_processed == 0)
@@ -70,10 +81,7 @@ find_version(const AirflowTables *tables, KeptPlan *plan, const char *condition,
 	return true;
 }
 
-/*
- * The version that new runs get: the highest number, as DagVersion.get_latest_version
- * (airflow/models/dag_version.py) has it in 3.3.
- */
+/* The version that new runs get. */
 bool
 version_latest(const AirflowTables *tables, const char *dag_id, DagVersion *version)
 {
@@ -81,7 +89,7 @@ version_latest(const AirflowTables *tables, const char *dag_id, DagVersion *vers
 	QueryArgs args = {0};
 
 	arg_text(&args, dag_id);
-	return find_version(tables, &plan, "v.dag_id = $1", &args, version);
+	return find_version(tables, &plan, "v.dag_id = $1", version_order(tables), &args, version);
 }
 
 bool
@@ -93,7 +101,8 @@ version_by_number(const AirflowTables *tables, const char *dag_id, int32 number,
 
 	arg_text(&args, dag_id);
 	arg_int(&args, number);
-	return find_version(tables, &plan, "v.dag_id = $1 AND v.version_number = $2", &args, version);
+	return find_version(tables, &plan, "v.dag_id = $1 AND v.version_number = $2", "version_number",
+						&args, version);
 }
 
 /* The nearest version below "number" that still exists. */
@@ -105,7 +114,8 @@ version_before(const AirflowTables *tables, const char *dag_id, int32 number, Da
 
 	arg_text(&args, dag_id);
 	arg_int(&args, number);
-	return find_version(tables, &plan, "v.dag_id = $1 AND v.version_number < $2", &args, version);
+	return find_version(tables, &plan, "v.dag_id = $1 AND v.version_number < $2", "version_number",
+						&args, version);
 }
 
 bool
@@ -115,7 +125,7 @@ version_by_id(const AirflowTables *tables, const pg_uuid_t *id, DagVersion *vers
 	QueryArgs args = {0};
 
 	arg_uuid(&args, id);
-	return find_version(tables, &plan, "v.id = $1", &args, version);
+	return find_version(tables, &plan, "v.id = $1", "version_number", &args, version);
 }
 
 /*
@@ -247,8 +257,8 @@ version_had_commit(const AirflowTables *tables, const char *dag_id, const DagVer
 							" UNION ALL SELECT 1 FROM %1$s.dag d WHERE d.dag_id = $1"
 							" AND d.bundle_version = $3 AND $2 = (SELECT v.id"
 							" FROM %1$s.dag_version v WHERE v.dag_id = $1"
-							" ORDER BY v.version_number DESC LIMIT 1)",
-							tables->quoted_schema),
+							" ORDER BY v.%2$s DESC LIMIT 1)",
+							tables->quoted_schema, version_order(tables)),
 				   &args);
 	return SPI_processed > 0;
 }

@@ -17,7 +17,7 @@
 #include "util/result_rows.h"
 
 #define DEFAULT_MAX_ROWS 1000000
-#define DEFAULT_MAX_MS 1500
+#define DEFAULT_MAX_MS 800
 
 #define FAILS(step) "\"airflow db migrate\" fails (step " step ")"
 

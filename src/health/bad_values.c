@@ -212,14 +212,9 @@ read_values(ProbeTable *table)
 	if (probe_is_limited(table->probe))
 		expression = psprintf("CASE WHEN octet_length(%s) <= %d THEN %s END", expression,
 							  MAX_VALUE_BYTES, expression);
-	block_walk_begin(&walk, table);
+	block_walk_begin(&walk, table, expression, table->rule->bad);
 	while (!walk.cut_short && block_walk_next(&walk))
-	{
-		query_run(psprintf("SELECT %s FROM ONLY %s r WHERE %s%s", expression, table->sql_name,
-						   walk.range, table->rule->bad),
-				  NULL, true, 0);
 		count_values(counts, &walk);
-	}
 	block_walk_end(&walk);
 }
 

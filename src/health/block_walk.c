@@ -4,9 +4,12 @@
  */
 #include "block_walk.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/itemptr.h"
 
-#define CHUNK_ROWS 2000
+/* Few enough that reading them from a slow disk, with as many rows elsewhere, takes no second. */
+#define CHUNK_ROWS 250
 
 /* Until when this rule may run: an equal share of the time that is left. */
 static TimestampTz
@@ -42,25 +45,45 @@ walk_step(int64 n)
 	}
 }
 
-void
-block_walk_begin(BlockWalk *walk, ProbeTable *table)
+/* Which blocks are read at a time, and how many times. */
+static void
+divide(BlockWalk *walk)
 {
+	const ProbeTable *table = walk->table;
 	const Probe *probe = table->probe;
 
-	memset(walk, 0, sizeof(*walk));
-	walk->table = table;
-	walk->deadline = rule_deadline(probe);
-	if (!probe_is_limited(probe))
-		walk->chunk_blocks = Max(table->blocks, 1);
-	else
+	if (probe_is_limited(probe) && !table->small)
 		walk->chunk_blocks =
 			Max((int64) (CHUNK_ROWS / Max(table->rows / Max(table->blocks, 1), 1)), 1);
+	else
+		walk->chunk_blocks = Max(table->blocks, 1);
 	walk->chunks = (table->blocks + walk->chunk_blocks - 1) / walk->chunk_blocks;
 	walk->max_chunks = walk->chunks;
 	if (probe->max_rows > 0 && table->rows > probe->max_rows)
 		walk->max_chunks =
 			Min(walk->chunks, Max((int64) (walk->chunks * (probe->max_rows / table->rows)), 1));
 	walk->step = walk_step(Max(walk->chunks, 1));
+}
+
+/*
+ * Begin to read the columns, of the rows "r" that the condition holds for. One plan serves all
+ * ranges.
+ */
+void
+block_walk_begin(BlockWalk *walk, ProbeTable *table, const char *select, const char *where)
+{
+	Oid types[] = {TIDOID, TIDOID};
+	char *sql;
+
+	memset(walk, 0, sizeof(*walk));
+	walk->table = table;
+	walk->deadline = rule_deadline(table->probe);
+	divide(walk);
+	sql = psprintf("SELECT %s FROM ONLY %s r WHERE %s(%s)", select, table->sql_name,
+				   walk->chunks > 1 ? "r.ctid >= $1 AND r.ctid < $2 AND " : "", where);
+	walk->plan = SPI_prepare(sql, walk->chunks > 1 ? lengthof(types) : 0, types);
+	if (walk->plan == NULL)
+		elog(ERROR, "SPI failed: %s: %s", SPI_result_code_string(SPI_result), sql);
 }
 
 /* A rule whose turn it is reads something while there is any time at all. */
@@ -72,9 +95,23 @@ block_walk_out_of_time(const BlockWalk *walk)
 	return deadline != DT_NOEND && GetCurrentTimestamp() >= deadline;
 }
 
+static void
+read_range(const BlockWalk *walk, BlockNumber from, BlockNumber to)
+{
+	ItemPointerData bounds[2];
+	Datum values[] = {PointerGetDatum(&bounds[0]), PointerGetDatum(&bounds[1])};
+	int result;
+
+	ItemPointerSet(&bounds[0], from, 0);
+	ItemPointerSet(&bounds[1], to, 0);
+	result = SPI_execute_plan(walk->plan, values, NULL, true, 0);
+	if (result < 0)
+		elog(ERROR, "SPI failed: %s", SPI_result_code_string(result));
+}
+
 /*
- * The next range of blocks, the last of the table first; false when there is none, or the budget is
- * used up.
+ * Read the next range of blocks, the last of the table first: the rows are in SPI_tuptable, to be
+ * freed by the caller. False when there is none, or the budget is used up.
  */
 bool
 block_walk_next(BlockWalk *walk)
@@ -86,11 +123,7 @@ block_walk_next(BlockWalk *walk)
 		return false;
 	chunk = (walk->chunks - 1 + walk->done * walk->step) % walk->chunks;
 	walk->done++;
-	walk->range[0] = '\0';
-	if (walk->chunks > 1)
-		snprintf(walk->range, sizeof(walk->range),
-				 "r.ctid >= '(" INT64_FORMAT ",0)' AND r.ctid < '(" INT64_FORMAT ",0)' AND ",
-				 chunk * walk->chunk_blocks, (chunk + 1) * walk->chunk_blocks);
+	read_range(walk, chunk * walk->chunk_blocks, (chunk + 1) * walk->chunk_blocks);
 	return true;
 }
 

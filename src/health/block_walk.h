@@ -5,11 +5,16 @@
 #ifndef HEALTH_BLOCK_WALK_H
 #define HEALTH_BLOCK_WALK_H
 
+#include "postgres.h"
+
+#include "executor/spi.h"
+
 #include "health/probe.h"
 
 typedef struct BlockWalk
 {
 	ProbeTable *table;
+	SPIPlanPtr plan; /* for one range, or for the whole table when that is one */
 	int64 chunk_blocks;
 	int64 chunks;
 	int64 max_chunks;
@@ -17,10 +22,10 @@ typedef struct BlockWalk
 	int64 done;
 	bool cut_short; /* the last range was not read to its end */
 	TimestampTz deadline;
-	char range[64]; /* condition for the present range; empty: the whole table */
 } BlockWalk;
 
-extern void block_walk_begin(BlockWalk *walk, ProbeTable *table);
+extern void block_walk_begin(BlockWalk *walk, ProbeTable *table, const char *select,
+							 const char *where);
 extern bool block_walk_next(BlockWalk *walk);
 extern bool block_walk_out_of_time(const BlockWalk *walk);
 extern void block_walk_end(BlockWalk *walk);

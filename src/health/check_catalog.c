@@ -52,25 +52,6 @@ static const CatalogCheck catalog_checks[] = {
 	 " AND n.nspname <> ALL (SELECT CASE trim(p) WHEN '\"$user\"' THEN pg_get_userbyid($2)"
 	 "  ELSE trim(trim(p), '\"')::name END FROM unnest(string_to_array($3, ',')) p)",
 	 "no extension is in the way", "Or add the schema to the migrating role's search_path."},
-	{"invalid_indexes",
-	 "SELECT 'warning', i.relname::text, t.relname::text, NULL, format('index %s of %s is invalid: "
-	 "it"
-	 " is written and not used', i.relname, t.relname),"
-	 " format('REINDEX INDEX CONCURRENTLY %I.%I;', n.nspname, i.relname)"
-	 " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = "
-	 "x.indrelid"
-	 " JOIN pg_namespace n ON n.oid = i.relnamespace"
-	 " WHERE x.indrelid = ANY ($1) AND NOT x.indisvalid ORDER BY 2",
-	 "all indexes are valid", "It is what a CREATE INDEX CONCURRENTLY left that failed."},
-	{"unvalidated_constraints",
-	 "SELECT 'warning', t.relname::text, k.conname::text, NULL, format('constraint %s of %s was "
-	 "never"
-	 " validated: rows may break it', k.conname, t.relname),"
-	 " format('ALTER TABLE %I.%I VALIDATE CONSTRAINT %I;', n.nspname, t.relname, k.conname)"
-	 " FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid"
-	 " JOIN pg_namespace n ON n.oid = t.relnamespace"
-	 " WHERE k.conrelid = ANY ($1) AND NOT k.convalidated ORDER BY 2, 3",
-	 "all constraints are validated", "bad_rows() and fab_report() tell which rows break it."},
 	{"time_zone",
 	 "SELECT 'warning', pg_get_userbyid($2)::text, $4, 'UTC', format('TimeZone of role %s is %s:"
 	 " step 0051 rewrites task_instance where it is not UTC', pg_get_userbyid($2), $4),"
@@ -121,6 +102,37 @@ static const CatalogCheck catalog_checks[] = {
 	 " WHERE last_failed_time > coalesce(last_archived_time, '-infinity')",
 	 "archiving WAL does not fail", "Mend archive_command before the migration fills the disk."},
 };
+
+static const CatalogCheck schema_checks[] = {
+	{"invalid_indexes",
+	 "SELECT 'warning', i.relname::text, t.relname::text, NULL, format('index %s of %s is invalid: "
+	 "it"
+	 " is written and not used', i.relname, t.relname),"
+	 " format('REINDEX INDEX CONCURRENTLY %I.%I;', n.nspname, i.relname)"
+	 " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = "
+	 "x.indrelid"
+	 " JOIN pg_namespace n ON n.oid = i.relnamespace"
+	 " WHERE x.indrelid = ANY ($1) AND NOT x.indisvalid ORDER BY 2",
+	 "all indexes are valid", "It is what a CREATE INDEX CONCURRENTLY left that failed."},
+	{"unvalidated_constraints",
+	 "SELECT 'warning', t.relname::text, k.conname::text, NULL, format('constraint %s of %s was "
+	 "never"
+	 " validated: rows may break it', k.conname, t.relname),"
+	 " format('ALTER TABLE %I.%I VALIDATE CONSTRAINT %I;', n.nspname, t.relname, k.conname)"
+	 " FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid"
+	 " JOIN pg_namespace n ON n.oid = t.relnamespace"
+	 " WHERE k.conrelid = ANY ($1) AND NOT k.convalidated ORDER BY 2, 3",
+	 "all constraints are validated", "bad_rows() and fab_report() tell which rows break it."},
+};
+
+void
+check_schema(const Preflight *preflight)
+{
+	QueryArgs args = {0};
+
+	arg_datum(&args, OIDARRAYOID, relation_oids(airflow_relations(preflight->schema)));
+	run_catalog_checks(preflight->findings, schema_checks, lengthof(schema_checks), &args);
+}
 
 void
 check_catalog(const Preflight *preflight)

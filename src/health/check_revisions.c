@@ -27,7 +27,7 @@ read_pending(void *arg)
 	RevisionCheck *check = arg;
 	const char *schema = check->preflight->schema;
 
-	check->revision = current_revision(check->component, schema);
+	check->revision = database_revision(check->component, schema);
 	check->pending = pending_revisions(check->component, schema, check->preflight->target);
 }
 

@@ -103,15 +103,36 @@ check_table_sizes(const Preflight *preflight)
 		int64 total = relation_total_bytes(&size);
 
 		all += total;
-		if (relation->leftover)
-			add_leftover(findings, schema, relation, total);
-		else if (total >= LARGE_TABLE)
+		if (!relation->leftover && total >= LARGE_TABLE)
 			add_large_table(findings, relation, total);
 		add_dead_rows(findings, schema, relation, &size);
 	}
 	finding.value = pretty(all);
 	finding.message = "size of all tables of Airflow and FAB";
 	findings_add(findings, &finding);
+}
+
+void
+check_leftovers(const Preflight *preflight)
+{
+	int found = 0;
+	ListCell *cell;
+
+	foreach (cell, airflow_relations(preflight->schema))
+	{
+		const AirflowRelation *relation = lfirst(cell);
+		RelationSize size;
+
+		if (!relation->leftover)
+			continue;
+		size = relation_size(relation->oid);
+		add_leftover(preflight->findings, preflight->schema, relation, relation_total_bytes(&size));
+		found++;
+	}
+	if (found == 0)
+		findings_add(preflight->findings,
+					 &(Finding){.check_name = "leftovers",
+								.message = "no table is left from an earlier migration"});
 }
 
 /* The table whose rewrite needs most space; InvalidOid when there is none. */

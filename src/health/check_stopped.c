@@ -6,12 +6,10 @@
 #include "checks.h"
 
 #include "catalog/pg_type.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "health/relations.h"
-#include "health/try_lock.h"
-#include "util/owner_scope.h"
+#include "health/table_query.h"
 #include "util/query.h"
 
 /*
@@ -19,36 +17,6 @@
  * (scheduler_health_check_threshold and its kin).
  */
 #define ALIVE "1 min"
-
-/*
- * Run a query on one table of Airflow, as its owner; %s stands for the table. Returns false, with a
- * finding, when the table is locked, and without one when there is no such table.
- */
-static bool
-query_table(const Preflight *preflight, const char *check_name, const char *table, const char *sql)
-{
-	Oid relation = airflow_relation_oid(preflight->schema, table);
-	OwnerScope scope;
-
-	if (!OidIsValid(relation))
-		return false;
-	if (!try_lock_for_reading(relation))
-	{
-		findings_add(
-			preflight->findings,
-			&(Finding){.check_name = check_name,
-					   .severity = SEVERITY_UNKNOWN,
-					   .object = table,
-					   .message =
-						   psprintf("table %s is locked by %s", table, reading_blockers(relation)),
-					   .hint = "Ask again later; airflow_pin.locks() shows what goes on."});
-		return false;
-	}
-	owner_scope_enter_foreign(&scope, relation);
-	query_run(psprintf(sql, quote_qualified_identifier(preflight->schema, table)), NULL, true, 0);
-	owner_scope_leave(&scope);
-	return true;
-}
 
 /* DAGs whose files are gone count no more: is_active in Airflow 2, not is_stale in 3. */
 static const char *
@@ -67,7 +35,8 @@ check_paused(const Preflight *preflight)
 	Finding finding = {.check_name = "paused_dags", .threshold = "0"};
 	int64 active;
 
-	if (!query_table(preflight, "paused_dags", "dag", dags_sql(preflight->schema)))
+	if (!query_airflow_table(preflight->findings, preflight->schema, "paused_dags", "dag",
+							 dags_sql(preflight->schema)))
 		return;
 	active = row_bigint(0, 2);
 	finding.severity = active > 0 ? SEVERITY_WARNING : SEVERITY_OK;
@@ -75,8 +44,11 @@ check_paused(const Preflight *preflight)
 	finding.message =
 		psprintf(INT64_FORMAT " of " INT64_FORMAT " DAGs are not paused", active, row_bigint(0, 1));
 	if (active > 0)
-		finding.hint = "Remember which, and pause them: what they start is in flight when the "
-					   "migration begins, or runs at once after it.";
+	{
+		finding.hint = "What they start is in flight when the migration begins, or runs at once "
+					   "after it. Pause them; airflow_pin.resume() brings them back.";
+		finding.fix_sql = "SELECT * FROM airflow_pin.pause_all('upgrade');";
+	}
 	findings_add(preflight->findings, &finding);
 }
 
@@ -91,7 +63,8 @@ static const char *const heartbeats_sql =
 static void
 check_heartbeats(const Preflight *preflight)
 {
-	if (!query_table(preflight, "heartbeats", "job", heartbeats_sql))
+	if (!query_airflow_table(preflight->findings, preflight->schema, "heartbeats", "job",
+							 heartbeats_sql))
 		return;
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{

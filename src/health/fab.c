@@ -17,7 +17,7 @@
 #include "util/result_rows.h"
 
 #define DEFAULT_MAX_ROWS 1000000
-#define DEFAULT_MAX_MS 1000
+#define DEFAULT_MAX_MS 500
 
 /* The revision before it, which a database of FAB 2.0 to 3.4 is at. */
 #define REVISION_BEFORE "6709f7a774b9"

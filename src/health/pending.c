@@ -31,7 +31,7 @@ raise_no_single_revision(const char *table, int count)
  * it. To be called between SPI_connect() and SPI_finish().
  */
 const char *
-current_revision(Component component, const char *schema)
+database_revision(Component component, const char *schema)
 {
 	const char *table = components[component].version_table;
 	List *revisions;
@@ -64,7 +64,7 @@ known_position(Component component, const char *revision)
 static List *
 pending_core(const char *schema, const Release *target)
 {
-	const char *revision = current_revision(COMPONENT_CORE, schema);
+	const char *revision = database_revision(COMPONENT_CORE, schema);
 	int position;
 
 	if (revision == NULL)
@@ -90,7 +90,7 @@ pending_fab(const char *schema, const Release *target)
 	if (target->fab_revision == NULL || !OidIsValid(airflow_relation_oid(schema, "ab_user")))
 		return NIL;
 	return plan_revisions(COMPONENT_FAB,
-						  known_position(COMPONENT_FAB, current_revision(COMPONENT_FAB, schema)),
+						  known_position(COMPONENT_FAB, database_revision(COMPONENT_FAB, schema)),
 						  target);
 }
 

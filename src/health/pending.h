@@ -11,7 +11,7 @@
 
 #include "health/plan_steps.h"
 
-extern const char *current_revision(Component component, const char *schema);
+extern const char *database_revision(Component component, const char *schema);
 extern List *pending_revisions(Component component, const char *schema, const Release *target);
 
 #endif

@@ -34,6 +34,7 @@ typedef struct MigrationPlan
 	Oid namespace;
 	bool utc;	 /* the migrating role's TimeZone */
 	List *steps; /* those emitted so far */
+	List *sizes; /* of the tables that they are about: TableSize */
 	int count;
 	TableSize statement; /* of the table that the statement is about, of which this is a step */
 } MigrationPlan;
@@ -42,19 +43,34 @@ PG_FUNCTION_INFO_V1(health_migration_plan);
 
 /* Rows and bytes of a table, from the catalogs and its files. */
 static TableSize
-table_size(Oid table)
+read_table_size(Oid table)
 {
 	TableSize result = {.relation = table};
-	RelationSize size;
+	RelationSize size = relation_size(table);
 
-	if (!OidIsValid(table))
-		return result;
-	size = relation_size(table);
 	result.known = size.estimated_rows >= 0;
 	result.rows = Max(size.estimated_rows, 0);
 	result.heap_bytes = size.heap;
 	result.total_bytes = relation_total_bytes(&size);
 	return result;
+}
+
+/* The same, once for each table: a plan has hundreds of steps. */
+static TableSize
+table_size(MigrationPlan *plan, Oid table)
+{
+	TableSize *size;
+	ListCell *cell;
+
+	if (!OidIsValid(table))
+		return (TableSize){.relation = InvalidOid};
+	foreach (cell, plan->sizes)
+		if (((const TableSize *) lfirst(cell))->relation == table)
+			return *(const TableSize *) lfirst(cell);
+	size = palloc(sizeof(TableSize));
+	*size = read_table_size(table);
+	plan->sizes = lappend(plan->sizes, size);
+	return *size;
 }
 
 /* A row of the result, filled in column by column. */
@@ -86,9 +102,9 @@ emit_step(MigrationPlan *plan, const PlanEntry *revision, const PlanEntry *step)
 	bool spared = (step->flags & STEP_REWRITES_UNLESS_UTC) != 0 && plan->utc;
 	int flags = spared ? 0 : step->flags;
 	bool rewrites = (flags & (STEP_REWRITES | STEP_REWRITES_UNLESS_UTC)) != 0;
-	TableSize size =
-		table_size(step->relation ? plan_step_relation(plan->steps, step->relation, plan->namespace)
-								  : InvalidOid);
+	TableSize size = table_size(
+		plan, step->relation ? plan_step_relation(plan->steps, step->relation, plan->namespace)
+							 : InvalidOid);
 	bool exists = OidIsValid(size.relation);
 	Estimate eta = plan_cost(step, spared ? COST_CATALOG : step->cost, &size, &plan->statement);
 

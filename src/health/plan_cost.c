@@ -80,7 +80,7 @@ scan_cost(const TableSize *table)
 static Estimate
 index_cost(const TableSize *table, int index_columns)
 {
-	Estimate estimate = around(table->rows * index_columns * INDEX_PER_ROW_AND_COLUMN);
+	Estimate estimate = around(plan_index_seconds(table->rows, index_columns));
 	Estimate scan = scan_cost(table);
 
 	estimate.low += scan.low;
@@ -88,11 +88,18 @@ index_cost(const TableSize *table, int index_columns)
 	return estimate;
 }
 
+/* What it takes to sort and write indexes with that many key columns together. */
+double
+plan_index_seconds(double rows, int index_columns)
+{
+	return rows * index_columns * INDEX_PER_ROW_AND_COLUMN;
+}
+
 static Estimate
 rewrite_cost(const TableSize *table, int index_columns)
 {
 	Estimate estimate = around(table->heap_bytes * REWRITE_PER_BYTE +
-							   table->rows * index_columns * INDEX_PER_ROW_AND_COLUMN);
+							   plan_index_seconds(table->rows, index_columns));
 
 	if (exceeds_cache(table->total_bytes))
 		estimate.high += table->total_bytes * COLD_REWRITE_PER_BYTE;

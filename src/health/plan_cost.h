@@ -26,6 +26,7 @@ typedef struct Estimate
 	double high;
 } Estimate;
 
+extern double plan_index_seconds(double rows, int index_columns);
 extern Estimate plan_cost(const PlanEntry *step, StepCost cost, const TableSize *table,
 						  const TableSize *statement);
 

@@ -79,6 +79,16 @@ plan_target(const char *name, bool *known)
 	return plan_release(NULL);
 }
 
+/* The newest release whose core head a revision is, or NULL. */
+const Release *
+plan_release_at(const char *revision)
+{
+	for (int i = lengthof(releases) - 1; i >= 0; i--)
+		if (strcmp(releases[i].core_revision, revision) == 0)
+			return &releases[i];
+	return NULL;
+}
+
 /* Where every plan starts at the earliest. */
 const Release *
 plan_first_release(void)

@@ -70,6 +70,7 @@ typedef struct PlanEntry
 extern const Release *plan_release(const char *name);
 extern const Release *plan_target(const char *name, bool *known);
 extern const char *plan_releases_text(void);
+extern const Release *plan_release_at(const char *revision);
 extern const Release *plan_first_release(void);
 extern const char *plan_release_of(Component component, const char *revision);
 extern int plan_position(Component component, const char *revision);

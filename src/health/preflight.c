@@ -14,12 +14,7 @@
 #include "util/guarded.h"
 #include "util/result_rows.h"
 
-/* One line a check; the name is what a check that fails is reported as. */
-static const struct
-{
-	const char *name;
-	HealthCheck check;
-} checks[] = {
+static const NamedCheck checks[] = {
 	{"revision", check_revisions},
 	{"stopped", check_stopped},
 	{"in_flight", check_in_flight},
@@ -27,44 +22,18 @@ static const struct
 	{"long_transactions", check_long_transactions},
 	{"autovacuum", check_autovacuum},
 	{"table_sizes", check_table_sizes},
+	{"leftovers", check_leftovers},
 	{"disk_space", check_disk_space},
 	{"sequences", check_sequences},
 	{"dependents", check_dependents},
 	{"catalog", check_catalog},
+	{"schema", check_schema},
 	{"fab_report", check_fab},
 	{"bad_rows", check_bad_rows},
 };
 
-typedef struct CheckCall
-{
-	HealthCheck check;
-	const Preflight *preflight;
-} CheckCall;
-
 PG_FUNCTION_INFO_V1(preflight);
 PG_FUNCTION_INFO_V1(is_ready);
-
-/* GuardedCall */
-static void
-run_check(void *arg)
-{
-	const CheckCall *call = arg;
-
-	SPI_connect();
-	call->check(call->preflight);
-	SPI_finish();
-}
-
-static void
-add_error(FindingList *findings, const char *check_name, Severity severity, const ErrorData *error)
-{
-	Finding finding = {.check_name = check_name, .severity = severity};
-
-	finding.message =
-		error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message;
-	finding.hint = error->hint;
-	findings_add(findings, &finding);
-}
 
 /* GuardedCall: is there one schema with Airflow's tables? */
 static void
@@ -86,11 +55,14 @@ find_schema(void *arg)
 	findings_add(preflight->findings, &finding);
 }
 
-/* Run every check; one that raises an error counts as unknown. */
+/*
+ * Run every check, or those up to the first critical finding; one that raises an error counts as
+ * unknown.
+ */
 static FindingList *
-run_checks(FunctionCallInfo fcinfo)
+run_checks(FunctionCallInfo fcinfo, bool until_critical)
 {
-	Preflight preflight = {.findings = findings_begin()};
+	Preflight preflight = {.findings = findings_begin(), .until_critical = until_critical};
 	ErrorData *error;
 
 	if (!PG_ARGISNULL(0))
@@ -98,17 +70,10 @@ run_checks(FunctionCallInfo fcinfo)
 	preflight.target = plan_target(preflight.target_name, &preflight.target_known);
 	error = guarded_call(find_schema, &preflight);
 	if (error != NULL)
-		add_error(preflight.findings, "airflow_schema", SEVERITY_CRITICAL, error);
+		add_error_finding(preflight.findings, "airflow_schema", SEVERITY_CRITICAL, error);
 	if (findings_worst(preflight.findings) == SEVERITY_CRITICAL)
 		return preflight.findings;
-	for (int i = 0; i < (int) lengthof(checks); i++)
-	{
-		CheckCall call = {checks[i].check, &preflight};
-
-		error = guarded_call(run_check, &call);
-		if (error != NULL)
-			add_error(preflight.findings, checks[i].name, SEVERITY_UNKNOWN, error);
-	}
+	run_health_checks(&preflight, checks, lengthof(checks));
 	return preflight.findings;
 }
 
@@ -119,7 +84,7 @@ Datum
 preflight(PG_FUNCTION_ARGS)
 {
 	result_rows_begin(fcinfo);
-	findings_emit(fcinfo, run_checks(fcinfo), true);
+	findings_emit(fcinfo, run_checks(fcinfo, false), true);
 	return (Datum) 0;
 }
 
@@ -129,5 +94,5 @@ preflight(PG_FUNCTION_ARGS)
 Datum
 is_ready(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(findings_worst(run_checks(fcinfo)) < SEVERITY_CRITICAL);
+	PG_RETURN_BOOL(findings_worst(run_checks(fcinfo, true)) < SEVERITY_CRITICAL);
 }

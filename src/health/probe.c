@@ -4,8 +4,9 @@
  *
  * A table is read in ranges of blocks (TID range scans), spread over it, until the rows or the time
  * that the rule may have are used up; what was found then holds for the part that was read, and the
- * finding says which part that is. Rows are looked up in other tables by index only, so that the
- * work is bounded by the rows that are read. Without limits it is one statement, planned freely.
+ * finding says which part that is. Rows are looked up in large tables by index only, so that the
+ * work is bounded by the rows that are read. Without limits, and where the tables are small, it is
+ * one statement, planned freely.
  *
  * Locks are taken only if they are free at once: ACCESS SHARE on the tables and their indexes by
  * conditional locks, and for what the executor locks besides (TOAST) with a short lock_timeout.
@@ -31,8 +32,16 @@
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-#define ROWS_PER_BLOCK 50		/* without statistics */
-#define MAX_GROUPED_ROWS 250000 /* where there is little time */
+#define ROWS_PER_BLOCK 50 /* without statistics */
+
+/* What may be joined or grouped in one statement where there is little time. */
+#define MAX_ROWS_AT_ONCE 250000
+#define MAX_BLOCKS_AT_ONCE 16384
+
+/* A parent of this size may be read again for every range. */
+#define FEW_ROWS 1000
+#define FEW_BLOCKS 64
+
 #define LOCK_TIMEOUT "20ms"
 
 /* The budget that a SQL function was called with: max_rows bigint, max_time interval. */
@@ -225,16 +234,26 @@ probe_is_limited(const Probe *probe)
 
 /* Settings for the rule's queries. Returns false, with a finding, when they would be unbounded. */
 static bool
-plan_settings(Probe *probe, const Rule *rule)
+plan_settings(Probe *probe, const Rule *rule, const ProbeTable *table)
 {
+	bool indexed;
+
 	set_local("lock_timeout", LOCK_TIMEOUT);
 	if (!probe_is_limited(probe))
 		return true;
 	set_local("jit", "off");
 	set_local("max_parallel_workers_per_gather", "0");
-	if (rule->parent == NULL)
+	set_local("plan_cache_mode", "force_generic_plan");
+	if (rule->parent == NULL || table->few_parents)
 		return true;
-	if (!parent_indexed(probe, rule))
+	indexed = parent_indexed(probe, rule);
+	if (table->small)
+	{
+		/* Whatever the statistics say, the parent must not be read again for every row. */
+		set_local("enable_nestloop", indexed ? "on" : "off");
+		return true;
+	}
+	if (!indexed)
 	{
 		report_unknown(
 			probe, rule,
@@ -248,16 +267,35 @@ plan_settings(Probe *probe, const Rule *rule)
 	return true;
 }
 
+/* Blocks and estimated rows of a table that is locked. */
+static void
+measure_relation(Oid table, int64 *blocks, double *rows)
+{
+	Relation relation = table_open(table, NoLock);
+
+	*blocks = RelationGetNumberOfBlocks(relation);
+	*rows = (double) *blocks * ROWS_PER_BLOCK;
+	if (relation->rd_rel->relpages > 0 && relation->rd_rel->reltuples > 0)
+		*rows = relation->rd_rel->reltuples / relation->rd_rel->relpages * *blocks;
+	table_close(relation, NoLock);
+}
+
 static void
 measure(ProbeTable *table)
 {
-	Relation relation = table_open(table->relation, NoLock);
+	const Probe *probe = table->probe;
+	const char *parent = table->rule->parent;
+	double limit = probe->max_rows > 0 ? Min(probe->max_rows, MAX_ROWS_AT_ONCE) : MAX_ROWS_AT_ONCE;
+	int64 parent_blocks;
+	double parent_rows;
 
-	table->blocks = RelationGetNumberOfBlocks(relation);
-	table->rows = (double) table->blocks * ROWS_PER_BLOCK;
-	if (relation->rd_rel->relpages > 0 && relation->rd_rel->reltuples > 0)
-		table->rows = relation->rd_rel->reltuples / relation->rd_rel->relpages * table->blocks;
-	table_close(relation, NoLock);
+	measure_relation(table->relation, &table->blocks, &table->rows);
+	if (parent == NULL)
+		return;
+	measure_relation(get_relname_relid(parent, probe->namespace), &parent_blocks, &parent_rows);
+	table->few_parents = parent_rows <= FEW_ROWS && parent_blocks <= FEW_BLOCKS;
+	table->small =
+		table->rows + parent_rows <= limit && table->blocks + parent_blocks <= MAX_BLOCKS_AT_ONCE;
 }
 
 /* Run the rule's function, in a subtransaction. */
@@ -276,7 +314,7 @@ run_function(void *arg)
 	measure(table);
 	SPI_connect();
 	owner_scope_enter_foreign(&scope, table->relation);
-	if (plan_settings(probe, rule))
+	if (plan_settings(probe, rule, table))
 	{
 		table->result.fraction = 1;
 		table->function(table);
@@ -338,12 +376,9 @@ probe_count_rows(ProbeTable *table)
 	char *bad = probe_text(table->probe, table->rule->bad, NULL);
 	BlockWalk walk;
 
-	block_walk_begin(&walk, table);
+	block_walk_begin(&walk, table, "count(*)", bad);
 	while (block_walk_next(&walk))
 	{
-		query_run(psprintf("SELECT count(*) FROM ONLY %s r WHERE %s(%s)", table->sql_name,
-						   walk.range, bad),
-				  NULL, true, 1);
 		table->result.bad += row_bigint(0, 1);
 		SPI_freetuptable(SPI_tuptable);
 	}
@@ -385,7 +420,7 @@ probe_count_duplicates(ProbeTable *table)
 		return;
 	}
 	if (probe->deadline != DT_NOEND)
-		limit = limit > 0 ? Min(limit, MAX_GROUPED_ROWS) : MAX_GROUPED_ROWS;
+		limit = limit > 0 ? Min(limit, MAX_ROWS_AT_ONCE) : MAX_ROWS_AT_ONCE;
 	if (limit > 0 && table->rows > limit)
 	{
 		table->result.fraction = limit / table->rows;

@@ -76,7 +76,9 @@ typedef struct ProbeTable
 	Oid relation;
 	const char *sql_name; /* quoted */
 	int64 blocks;
-	double rows; /* estimated */
+	double rows;	  /* estimated */
+	bool small;		  /* it and its parent may be joined at once, however little time there is */
+	bool few_parents; /* the parent may be read again for every range */
 	ProbeResult result;
 } ProbeTable;
 

@@ -65,7 +65,7 @@ relation_file_path(Oid relation)
 }
 
 /* Bytes of all segments of one fork; 0 where there is no file. */
-static int64
+int64
 fork_bytes(const char *first_segment)
 {
 	int64 bytes = 0;

@@ -18,6 +18,7 @@ typedef struct RelationSize
 	int64 estimated_rows; /* -1: not known, the table was never analyzed */
 } RelationSize;
 
+extern int64 fork_bytes(const char *first_segment);
 extern char *relation_file_path(Oid relation);
 extern int64 relation_file_bytes(Oid relation);
 extern RelationSize relation_size(Oid relation);

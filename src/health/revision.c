@@ -36,7 +36,7 @@ raise_locked(Oid relation, const char *schema, const char *table)
 	ereport(ERROR,
 			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 			 errmsg("table \"%s.%s\" is locked", schema, table),
-			 errdetail("It is locked by %s.", reading_blockers(relation)),
+			 errdetail("Sessions in the way: %s.", reading_blockers(relation)),
 			 errhint("It holds the revision. Try again when the migration, or whatever else holds "
 					 "it, is done.")));
 }

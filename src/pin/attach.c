@@ -8,6 +8,7 @@
 #include "airflow_pin.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -152,8 +153,9 @@ add_trigger(TableDdl *ddl, const char *schema, const AttachedTrigger *trigger)
 		add_ddl(ddl, trigger->table, relation,
 				psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), table));
 	add_ddl(ddl, trigger->table, relation,
-			psprintf("CREATE TRIGGER %s %s ON %s FOR EACH ROW EXECUTE FUNCTION airflow_pin.%s()",
-					 trigger->name, trigger->event, table, trigger->function));
+			psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION airflow_pin.%s()",
+					 trigger->name, trigger->event, table,
+					 TRIGGER_FOR_ROW(trigger->type) ? "ROW" : "STATEMENT", trigger->function));
 	add_ddl(
 		ddl, trigger->table, relation,
 		psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin", trigger->name, table));

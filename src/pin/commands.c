@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
+#include "airflow/removed_task.h"
 #include "airflow/version.h"
 #include "pin/commands.h"
 #include "pin/in_force.h"
@@ -120,6 +121,8 @@ check_rewrite(const AirflowTables *tables, const PinSpec *spec)
 {
 	const char *bundle = spec->version->bundle_name ? spec->version->bundle_name : "";
 	DagSource source;
+	DagVersion latest;
+	char *removed_task;
 	ErrorData *problem;
 
 	if (strcmp(spec->on_mismatch, "rewrite") != 0)
@@ -144,6 +147,11 @@ check_rewrite(const AirflowTables *tables, const PinSpec *spec)
 		raise_cannot_rewrite(
 			spec, psprintf("Its task instances cannot be computed: %s.", problem->message),
 			"Pin with on_mismatch => 'reject', or pin another version.");
+	require_latest(tables, spec->dag_id, &latest);
+	if ((removed_task = removed_task_problem(tables, spec->version, &latest)) != NULL)
+		raise_cannot_rewrite(
+			spec, removed_task,
+			"Pin a version of which the latest has all tasks, or upgrade Airflow.");
 
 	problem = plan_problem(tables, spec->dag_id, spec->version, true);
 	if (problem != NULL)

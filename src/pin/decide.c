@@ -9,6 +9,7 @@
 
 #include "utils/builtins.h"
 
+#include "airflow/removed_task.h"
 #include "airflow_pin.h"
 
 static const char *const action_names[] = {
@@ -173,6 +174,14 @@ can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *p
 					 source.bundle_name ? source.bundle_name : ""),
 			"Pin a version of the bundle that the DAG is in now.");
 		return false;
+	}
+	if (decision->has_requested)
+	{
+		char *problem = removed_task_problem(tables, target, &decision->requested);
+
+		if (problem != NULL)
+			fail(decision, problem, "Pin a version of which the latest has all tasks.");
+		return problem == NULL;
 	}
 	return true;
 }

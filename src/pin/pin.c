@@ -256,3 +256,17 @@ pins_ruling(const PinList *list, TimestampTz at)
 			return &list->pins[i];
 	return NULL;
 }
+
+/*
+ * The pin, in force or scheduled, that holds a version as it is, or NULL. One that only observes
+ * holds nothing.
+ */
+const Pin *
+pins_holding(const PinList *list, const pg_uuid_t *version, TimestampTz at)
+{
+	for (int i = 0; list != NULL && i < list->count; i++)
+		if (at < list->pins[i].expires_at && list->pins[i].on_mismatch != ON_MISMATCH_OBSERVE &&
+			memcmp(&list->pins[i].dag_version_id, version, sizeof(pg_uuid_t)) == 0)
+			return &list->pins[i];
+	return NULL;
+}

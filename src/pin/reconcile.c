@@ -34,6 +34,7 @@
 #include "airflow/serialized_dag.h"
 #include "airflow/task_plan.h"
 #include "airflow/version.h"
+#include "pin/configured_defaults.h"
 #include "pin/decision_log.h"
 #include "pin/earlier_runs.h"
 #include "pin/task_instances.h"
@@ -215,6 +216,9 @@ set_task_instances(const AirflowTables *tables, const ChangedRun *run, const Run
 	TaskPlan *requested = plan_of_requested(tables, run, facts);
 	OwnerScope scope;
 
+	owner_scope_enter_foreign(&scope, tables->task_instance);
+	configured_defaults_fill(tables, run->dag_id, run->run_id, &run->effective, wanted, requested);
+	owner_scope_leave(&scope);
 	/* with the same content, what cannot be computed is what Airflow has just created */
 	if (!same_content(tables, run))
 	{

@@ -2,12 +2,12 @@
  * rerun.c
  *		The trigger that holds re-runs of existing runs, for pins with reruns => 'pinned'.
  *
- * Clearing a run sets it back to queued, and with "latest version" moves it to another version
- * and commit (airflow/models/taskinstance.py: clear_task_instances). Its task instances then
- * are of two versions, and what they were before is gone, so such a re-run cannot be turned
- * into one of the pinned version: it is refused, and nothing of it is changed. Only somebody
- * who asks for it, through the API, the CLI or a TriggerDagRunOperator, clears a run; no
- * scheduler does.
+ * Clearing a run sets it back to queued, and with "latest version" moves it to another version and
+ * commit (airflow/models/taskinstance.py: clear_task_instances). Its task instances then are of two
+ * versions, and what they were before is gone, so such a re-run cannot be turned into one of the
+ * pinned version: it is refused, and nothing of it is changed. Where only the commit would move,
+ * the run keeps the one that it has. Only somebody who asks for it, through the API, the CLI or a
+ * TriggerDagRunOperator, clears a run; no scheduler does.
  */
 #include "airflow_pin.h"
 
@@ -114,11 +114,10 @@ holding_pin(const RunUpdate *update, const char *dag_id, const char *run_type)
 	return airflow_is_migrating(RelationGetRelid(update->trigger->tg_relation)) ? NULL : pin;
 }
 
-/* Is the run, as it shall be, at the pinned version and commit? */
+/* Is the run, as it was or as it shall be, at the pinned version and commit? */
 static bool
-is_at_pin(const RunUpdate *update, const Pin *pin)
+is_at_pin(const RunUpdate *update, HeapTuple tuple, const Pin *pin)
 {
-	HeapTuple tuple = update->trigger->tg_newtuple;
 	char *commit = column_text(update, tuple, update->columns->bundle_version);
 	bool isnull;
 	Datum version =
@@ -129,6 +128,30 @@ is_at_pin(const RunUpdate *update, const Pin *pin)
 	if (commit == NULL || pin->bundle_version == NULL)
 		return commit == pin->bundle_version;
 	return strcmp(commit, pin->bundle_version) == 0;
+}
+
+/*
+ * Does the update move a run of the pin to another commit, and to no other version? So does Airflow
+ * 3.0 with each run that is cleared, and "latest version" where a commit has made no version. The
+ * task instances are the same then.
+ */
+static bool
+moves_commit_only(const RunUpdate *update, const Pin *pin)
+{
+	return is_at_pin(update, update->trigger->tg_trigtuple, pin) &&
+		   is_unchanged(update, update->columns->created_dag_version_id);
+}
+
+/* The new row with the commit that the run had. */
+static HeapTuple
+hold_commit(const RunUpdate *update)
+{
+	int column = update->columns->bundle_version;
+	bool isnull;
+	Datum commit = heap_getattr(update->trigger->tg_trigtuple, column, update->desc, &isnull);
+
+	return heap_modify_tuple_by_cols(update->trigger->tg_newtuple, update->desc, 1, &column,
+									 &commit, &isnull);
 }
 
 /*
@@ -157,8 +180,10 @@ hold_rerun(PG_FUNCTION_ARGS)
 	if (dag_id == NULL || run_id == NULL || run_type == NULL)
 		return PointerGetDatum(trigger->tg_newtuple);
 	pin = holding_pin(&update, dag_id, run_type);
-	if (pin == NULL || is_at_pin(&update, pin))
+	if (pin == NULL || is_at_pin(&update, trigger->tg_newtuple, pin))
 		return PointerGetDatum(trigger->tg_newtuple);
+	if (moves_commit_only(&update, pin))
+		return PointerGetDatum(hold_commit(&update));
 
 	ereport(ERROR,
 			(errcode(ERRCODE_RAISE_EXCEPTION),

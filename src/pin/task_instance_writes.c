@@ -15,21 +15,6 @@
 #include "util/column_list.h"
 #include "util/query.h"
 
-static void
-arg_array(QueryArgs *args, Oid element, Datum *values, bool *nulls, int count)
-{
-	int dims[] = {count};
-	int lower[] = {1};
-	int16 length;
-	bool byval;
-	char align;
-	ArrayType *array;
-
-	get_typlenbyvalalign(element, &length, &byval, &align);
-	array = construct_md_array(values, nulls, 1, dims, lower, element, length, byval, align);
-	arg_datum(args, get_array_type(element), PointerGetDatum(array));
-}
-
 /* The ids of the rows, and one array for each derived column. */
 static void
 arg_derived(QueryArgs *args, const RowList *list)

@@ -24,32 +24,17 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
 #include "airflow/migration.h"
 #include "airflow/serialized_dag.h"
-#include "pin/cache.h"
+#include "pin/version_row.h"
 #include "util/column_list.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/trigger_call.h"
 #include "util/uuid_v7.h"
-
-/* A table of which a version has one row, and how to see that its content changes. */
-typedef struct VersionTable
-{
-	const char *name;
-	const char *version_column;
-	const char *content[3]; /* columns; the rest are only times */
-} VersionTable;
-
-static const VersionTable version_tables[] = {
-	{"serialized_dag", "dag_version_id", {"dag_hash"}},
-	{"dag_version", "id", {"bundle_name", "bundle_version", "version_data"}},
-	{"dag_code", "dag_version_id", {"source_code_hash"}},
-};
 
 /* The change of a pinned version, for guarded_call(). */
 typedef struct VersionChange
@@ -65,25 +50,6 @@ typedef struct VersionChange
 } VersionChange;
 
 PG_FUNCTION_INFO_V1(protect_version);
-
-static const VersionTable *
-find_table(const char *name)
-{
-	for (int i = 0; i < (int) lengthof(version_tables); i++)
-		if (strcmp(version_tables[i].name, name) == 0)
-			return &version_tables[i];
-	return NULL;
-}
-
-/* The text of a column; NULL for NULL, or where there is no such column. */
-static char *
-column_text(TriggerData *trigger, HeapTuple tuple, const char *column)
-{
-	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-	int number = SPI_fnumber(desc, column);
-
-	return number > 0 ? SPI_getvalue(tuple, desc, number) : NULL;
-}
 
 static bool
 column_changes(TriggerData *trigger, const char *column)
@@ -105,33 +71,18 @@ content_changes(TriggerData *trigger, const VersionTable *table)
 	return false;
 }
 
-/* GuardedCall: does a pin, in force or scheduled, hold this version? One that only observes does
- * not. */
+/* GuardedCall: does a pin hold this version? */
 static void
 find_pin(void *arg)
 {
 	VersionChange *change = arg;
-	TriggerData *trigger = change->trigger;
-	char *version = column_text(trigger, trigger->tg_trigtuple, change->table->version_column);
-	const PinList *pins;
-	TimestampTz now = GetCurrentTimestamp();
+	const Pin *pin = version_row_pin(change->trigger, change->table, &change->dag_id);
 
-	change->dag_id = column_text(trigger, trigger->tg_trigtuple, "dag_id");
-	if (change->dag_id == NULL || version == NULL)
+	if (pin == NULL)
 		return;
-	if (!pin_cache_get(change->dag_id, strlen(change->dag_id), &pins))
-		pins = pin_cache_fill(change->dag_id, strlen(change->dag_id));
-	if (pins == NULL)
-		return;
-
-	change->pinned = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(version)));
-	for (int i = 0; i < pins->count; i++)
-		if (pins->pins[i].expires_at > now && pins->pins[i].on_mismatch != ON_MISMATCH_OBSERVE &&
-			memcmp(&pins->pins[i].dag_version_id, &change->pinned, sizeof(pg_uuid_t)) == 0)
-		{
-			change->is_pinned = true;
-			change->pinned_hash = pins->pins[i].dag_hash ? pstrdup(pins->pins[i].dag_hash) : NULL;
-		}
+	change->is_pinned = true;
+	change->pinned = pin->dag_version_id;
+	change->pinned_hash = pin->dag_hash ? pstrdup(pin->dag_hash) : NULL;
 }
 
 /* GuardedCall: what a migration does to a version is not held back. */
@@ -183,6 +134,22 @@ copy_row(const VersionChange *change, Oid relation, const VersionTable *table, c
 }
 
 /*
+ * Let the new version have the commit that is being parsed. Airflow before 3.3 would leave it to
+ * the runs when only the source code has changed.
+ */
+static void
+set_parsed_commit(const VersionChange *change)
+{
+	QueryArgs args = {0};
+
+	arg_uuid(&args, &change->next);
+	query_run(psprintf("UPDATE %1$s.dag_version v SET bundle_version = d.bundle_version"
+					   " FROM %1$s.dag d WHERE v.id = $1 AND d.dag_id = v.dag_id",
+					   change->tables.quoted_schema),
+			  &args, false, 0);
+}
+
+/*
  * The version that takes what Airflow wants to write: the one after the pinned one, as long as it
  * is as free to be changed as Airflow itself would have it, or else a new copy of the pinned one.
  */
@@ -206,13 +173,14 @@ find_next_version(VersionChange *change)
 		return;
 	}
 	uuid_v7(&change->next);
-	copy_row(change, change->tables.dag_version, find_table("dag_version"), "id, version_number",
+	copy_row(change, change->tables.dag_version, version_table("dag_version"), "id, version_number",
 			 psprintf("$2, (SELECT max(m.version_number) + 1 FROM %s.dag_version m"
 					  " WHERE m.dag_id = dag_version.dag_id)",
 					  change->tables.quoted_schema));
-	copy_row(change, change->tables.serialized_dag, find_table("serialized_dag"),
+	set_parsed_commit(change);
+	copy_row(change, change->tables.serialized_dag, version_table("serialized_dag"),
 			 "id, dag_version_id", "$3, $2");
-	copy_row(change, change->tables.dag_code, find_table("dag_code"), "id, dag_version_id",
+	copy_row(change, change->tables.dag_code, version_table("dag_code"), "id, dag_version_id",
 			 "$3, $2");
 }
 
@@ -332,7 +300,7 @@ protect_version(PG_FUNCTION_ARGS)
 	VersionChange change = {.trigger = trigger};
 	ErrorData *error;
 
-	change.table = find_table(RelationGetRelationName(trigger->tg_relation));
+	change.table = version_table(RelationGetRelationName(trigger->tg_relation));
 	if (!airflow_pin_enabled || change.table == NULL || !content_changes(trigger, change.table))
 		return PointerGetDatum(trigger->tg_newtuple);
 

@@ -62,6 +62,22 @@ arg_timestamp(QueryArgs *args, TimestampTz value)
 	arg_add(args, TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
 }
 
+/* An array of one dimension; "nulls" may be NULL for none. */
+void
+arg_array(QueryArgs *args, Oid element, Datum *values, bool *nulls, int count)
+{
+	int dims[] = {count};
+	int lower[] = {1};
+	int16 length;
+	bool byval;
+	char align;
+	ArrayType *array;
+
+	get_typlenbyvalalign(element, &length, &byval, &align);
+	array = construct_md_array(values, nulls, 1, dims, lower, element, length, byval, align);
+	arg_datum(args, get_array_type(element), PointerGetDatum(array));
+}
+
 static void
 check_result(int result, const char *sql)
 {

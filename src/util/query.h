@@ -35,6 +35,7 @@ extern void arg_text(QueryArgs *args, const char *value);
 extern void arg_int(QueryArgs *args, int32 value);
 extern void arg_uuid(QueryArgs *args, const pg_uuid_t *value);
 extern void arg_timestamp(QueryArgs *args, TimestampTz value);
+extern void arg_array(QueryArgs *args, Oid element, Datum *values, bool *nulls, int count);
 
 extern void query_run(const char *sql, QueryArgs *args, bool read_only, long limit);
 extern void query_run_kept(KeptPlan *kept, const char *sql, QueryArgs *args, long limit);

@@ -17,6 +17,13 @@ result_rows_begin(FunctionCallInfo fcinfo)
 	InitMaterializedSRF(fcinfo, 0);
 }
 
+/* The same for a set of plain values, which are rows of one column. */
+void
+result_values_begin(FunctionCallInfo fcinfo)
+{
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+}
+
 void
 result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 {

@@ -4,17 +4,42 @@
  */
 #include "trigger_call.h"
 
+#define TIMING_EVENT_AND_LEVEL (TRIGGER_EVENT_TIMINGMASK | TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW)
+
+static TriggerData *
+require(FunctionCallInfo fcinfo, const char *function, TriggerEvent event, const char *fired)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || (trigger->tg_event & TIMING_EVENT_AND_LEVEL) != event)
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function \"%s\" must be fired %s", function, fired),
+						errhint("Attach it with: SELECT airflow_pin.attach();")));
+	return trigger;
+}
+
 /* Raise an error unless the function was fired BEFORE UPDATE FOR EACH ROW. */
 TriggerData *
 require_before_update_row(FunctionCallInfo fcinfo, const char *function)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	return require(fcinfo, function,
+				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_UPDATE | TRIGGER_EVENT_ROW,
+				   "BEFORE UPDATE FOR EACH ROW");
+}
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"%s\" must be fired BEFORE UPDATE FOR EACH ROW", function),
-				 errhint("Attach it with: SELECT airflow_pin.attach();")));
-	return trigger;
+/* The same for BEFORE DELETE FOR EACH ROW. */
+TriggerData *
+require_before_delete_row(FunctionCallInfo fcinfo, const char *function)
+{
+	return require(fcinfo, function,
+				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_DELETE | TRIGGER_EVENT_ROW,
+				   "BEFORE DELETE FOR EACH ROW");
+}
+
+/* The same for AFTER DELETE FOR EACH STATEMENT. */
+TriggerData *
+require_after_delete_statement(FunctionCallInfo fcinfo, const char *function)
+{
+	return require(fcinfo, function, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_DELETE,
+				   "AFTER DELETE FOR EACH STATEMENT");
 }

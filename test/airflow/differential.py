@@ -24,14 +24,20 @@ import airflow.providers
 import psycopg2
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.configuration import conf
-from airflow.dag_processing.collection import update_dag_parsing_results_in_db
-from airflow.dag_processing.dagbag import DagBag
-from airflow.models.dagbag import DBDagBag
 from airflow.models.dagbundle import DagBundleModel
+from airflow.models.serialized_dag import SerializedDagModel
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
+from compat import (
+    MATERIALIZATION_RUN_TYPE,
+    OPERATOR_RUN_TYPE,
+    VERSION_FOLLOWS_COMMIT,
+    parse_folder,
+    serialize,
+    write_dag,
+)
 from mutate import mutate
 from rows import Database, differences
 
@@ -56,10 +62,12 @@ class Call:
 
     @property
     def run_id(self) -> str:
-        prefix = "by_hand" if self.run_type == DagRunType.MANUAL else self.run_type.value
+        prefix = self.run_type.value
+        if self.run_type == DagRunType.MANUAL:
+            prefix = f"by_{self.triggered_by.value}"  # Airflow keeps "manual" for ids of its own making
         return f"{prefix}__{self.logical_date and self.logical_date.isoformat()}"
 
-    def create(self, dag_id: str, dag_bag: DBDagBag) -> None:
+    def create(self, dag_id: str) -> None:
         """As trigger_dag.py, scheduler_job_runner.py and backfill.py do it; commits."""
         if self.run_type == DagRunType.MANUAL:
             trigger_dag(
@@ -74,7 +82,7 @@ class Call:
             return
         interval = self.logical_date and (self.logical_date, self.logical_date + timedelta(days=1))
         with create_session() as session:
-            dag_bag.get_latest_version_of_dag(dag_id, session=session).create_dagrun(
+            SerializedDagModel.get(dag_id, session=session).dag.create_dagrun(
                 run_id=self.run_id,
                 logical_date=self.logical_date,
                 data_interval=interval,
@@ -95,11 +103,12 @@ def calls_for(dag: LazyDeserializedDAG) -> list[Call]:
     ]
     undated = [
         (DagRunType.MANUAL, DagRunTriggeredByType.REST_API),
-        (DagRunType.OPERATOR_TRIGGERED, DagRunTriggeredByType.OPERATOR),
+        (DagRunType(OPERATOR_RUN_TYPE), DagRunTriggeredByType.OPERATOR),
+        (DagRunType(MATERIALIZATION_RUN_TYPE), DagRunTriggeredByType.REST_API),
         (DagRunType.ASSET_TRIGGERED, DagRunTriggeredByType.ASSET),
     ]
     calls = [Call(*kind, date) for date in logical_dates(dag) for kind in dated]
-    return calls + [Call(*kind, None) for kind in undated]
+    return calls + [Call(*kind, None) for kind in dict.fromkeys(undated)]
 
 
 def logical_dates(dag: LazyDeserializedDAG) -> list[datetime]:
@@ -151,18 +160,20 @@ class Differential:
         self.hooked = variant == "hook"
         self.only_commit = variant == "commit"
         self.pinning = pinning
-        self.dag_bag = DBDagBag()
+        # A commit makes a version of its own where Airflow would else change the pinned one's commit.
+        diverted = self.only_commit and pinning and VERSION_FOLLOWS_COMMIT
+        self.latest_version = 2 if diverted or not self.only_commit else 1
         self.database = Database(conf.get("database", "sql_alchemy_conn"))
         with create_session() as session:
             session.add(DagBundleModel(name=BUNDLE))
 
     def install_extension(self) -> None:
-        self.database.query("CREATE EXTENSION airflow_pin")
+        self.database.query("CREATE EXTENSION IF NOT EXISTS airflow_pin")
         if self.pinning:
             self.database.query("SELECT airflow_pin.attach()")
 
     def create(self, subject: Subject, call: Call) -> dict[str, dict]:
-        call.create(subject.dag_id, self.dag_bag)
+        call.create(subject.dag_id)
         return self.database.read_run(subject.dag_id, call.run_id)
 
     def remove_runs(self, subject: Subject) -> None:
@@ -173,18 +184,8 @@ class Differential:
             self.database.query("SELECT airflow_pin.pin(%s, 1)", subject.dag_id)
 
     def write_version(self, data: dict, commit: str) -> None:
-        """What the DAG processor does with a DAG that it has parsed."""
-        errors: dict = {}
         with create_session() as session:
-            update_dag_parsing_results_in_db(
-                bundle_name=BUNDLE,
-                bundle_version=commit,
-                dags=[LazyDeserializedDAG(data=copy.deepcopy(data))],
-                import_errors=errors,
-                parse_duration=None,
-                warnings=set(),
-                session=session,
-            )
+            errors = write_dag(copy.deepcopy(data), BUNDLE, commit, session)
         if errors:
             raise ValueError(f"Airflow refuses the serialised DAG: {next(iter(errors.values()))}")
 
@@ -198,26 +199,25 @@ class Differential:
     def pin_and_deploy(self, subject: Subject) -> None:
         """Version 1 is pinned, and something else is the latest."""
         if self.only_commit:
-            # Airflow overwrites what the version's row says of the commit; under a pin that is a version of its own.
             self.pin(subject)
             self.write_version(subject.dag.data, COMMIT_2)
-            self.expect_latest(subject, 2 if self.pinning else 1)
+            self.expect_latest(subject)
             return
         if not subject.has_task_instances:
             self.insert_task_instance(subject)
         data, subject.removed_task = mutate(subject.dag.data, only_task_set=self.hooked)
         self.write_version(data, COMMIT_2)
-        self.expect_latest(subject, 2)
+        self.expect_latest(subject)
         self.pin(subject)
 
-    def expect_latest(self, subject: Subject, version: int) -> None:
+    def expect_latest(self, subject: Subject) -> None:
         [latest] = self.database.query(
             """SELECT max(v.version_number) AS version, d.bundle_version AS commit
                  FROM dag d JOIN dag_version v USING (dag_id) WHERE dag_id = %s GROUP BY 2""",
             subject.dag_id,
         )
-        if (latest["version"], latest["commit"]) != (version, COMMIT_2):
-            raise RuntimeError(f"version {version} at commit 2 should be the latest now, not {latest}")
+        if (latest["version"], latest["commit"]) != (self.latest_version, COMMIT_2):
+            raise RuntimeError(f"version {self.latest_version} at commit 2 should be the latest now, not {latest}")
 
     def insert_task_instance(self, subject: Subject) -> None:
         """Airflow overwrites a version that has none in place."""
@@ -277,7 +277,7 @@ class Differential:
         if decisions[0]["action"] != "rewrite":
             return [f"run_decision says {decisions[0]['action']}: {decisions[0]['detail']}"]
         versions = (decisions[0]["requested_version"], decisions[0]["effective_version"])
-        expected = (2, 1)
+        expected = (self.latest_version, 1)
         return [] if versions == expected else [f"run_decision says {versions}, expected {expected}"]
 
     def should_have_failed(self, subject: Subject, call: Call, actual: dict[str, dict]) -> list[str]:
@@ -310,12 +310,12 @@ def load_dags(folders: list[Path]) -> tuple[dict[str, LazyDeserializedDAG], dict
     """The DAGs by id, and why Airflow has no use for some."""
     dags, refused = {}, {}
     for folder in folders:
-        bag = DagBag(dag_folder=str(folder), bundle_path=folder, bundle_name=BUNDLE)
+        bag = parse_folder(folder, BUNDLE)
         for path, error in bag.import_errors.items():
             refused[os.path.join(folder.name, os.path.basename(path))] = error.strip().splitlines()[-1]
         for dag_id, dag in bag.dags.items():
             try:
-                dags[dag_id] = LazyDeserializedDAG.from_dag(dag)
+                dags[dag_id] = serialize(dag)
             except Exception as error:
                 refused[dag_id] = f"cannot be serialised: {first_line(error)}"
     return dags, refused

@@ -62,6 +62,7 @@ class Lab:
         self.logs = directory / "logs"
         self.task_log = directory / "tasks.jsonl"
         self.api_port = free_port()
+        self.token: str | None = None
         self.processes: dict[str, subprocess.Popen] = {}
         self.connection = None
 
@@ -94,11 +95,15 @@ class Lab:
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
+            # The API server of Airflow 3.0 would create runs from the version before for so long.
+            "AIRFLOW__CORE__MIN_SERIALIZED_DAG_FETCH_INTERVAL": "0",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.api_port}/execution/",
             "AIRFLOW__API__PORT": str(self.api_port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
+            # Without one, Airflow 3.0 does not get on with a newer PyJWT.
+            "AIRFLOW__API_AUTH__JWT_ISSUER": "lab",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
@@ -131,8 +136,10 @@ class Lab:
     def start(self) -> None:
         self.start_process("dag-processor", "dag-processor")
         self.start_process("api-server", "api-server", "--host", "127.0.0.1")
-        self.start_process("scheduler", "scheduler", "--skip-serve-logs")
         self.wait_for("the API server to answer", lambda: self.api("GET", "/api/v2/version")[0] == 200, 90)
+        self.token = json.loads(self.api("GET", "/auth/token")[1])["access_token"]
+        # Not before: tasks that find no API server fail.
+        self.start_process("scheduler", "scheduler", "--skip-serve-logs")
 
     def start_process(self, name: str, *arguments: str) -> None:
         with open(self.logs / f"{name}.log", "w") as log:
@@ -215,7 +222,7 @@ class Lab:
             f"http://127.0.0.1:{self.api_port}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"},
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:

@@ -11,24 +11,30 @@ import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import psycopg2
+from compat import CLEARING_CHOOSES, RUNS_REMOVED_TASKS
 from lab import TASK_PRELUDE, Lab, LabError, exit_on_signals
 
 MODES = ("rewrite", "reject", "observe")
 BEAT = timedelta(seconds=15)
 BEAT_MAY_BE_LATE = timedelta(seconds=30)
 
-TWO_TASKS = """\
+# The tasks of the DAGs that have two versions.
+TASKS = {1: ["keep", "old"], 2: ["keep", "new"] if RUNS_REMOVED_TASKS else ["keep", "old", "new"]}
+
+SOME_TASKS = """\
 with DAG({dag_id!r}, schedule={schedule}, start_date=datetime(2026, 1, 1), catchup=False):
+    previous = None
+    for name in {tasks}:
 
-    @task
-    def keep():
-        record()
+        @task(task_id=name)
+        def write():
+            record()
 
-    @task
-    def {second}():
-        record()
-
-    keep() >> {second}()
+        current = write()
+        if previous is not None:
+            previous >> current
+        previous = current
 """
 
 ONE_TASK = """\
@@ -42,9 +48,8 @@ with DAG({dag_id!r}, schedule={schedule}, start_date={start_date}, catchup={catc
 """
 
 
-def two_tasks(dag_id: str, schedule: str, version: int) -> str:
-    second = {1: "old", 2: "new"}[version]
-    text = TWO_TASKS.format(dag_id=dag_id, schedule=schedule, second=second)
+def some_tasks(dag_id: str, schedule: str, version: int) -> str:
+    text = SOME_TASKS.format(dag_id=dag_id, schedule=schedule, tasks=TASKS[version])
     return TASK_PRELUDE.format(code=f"v{version}") + text
 
 
@@ -60,8 +65,8 @@ def one_task(
 def pinned_dags(version: int) -> dict[str, str]:
     files = {}
     for mode in MODES:
-        files[f"time_{mode}.py"] = two_tasks(f"time_{mode}", "timedelta(seconds=30)", version)
-        files[f"asset_{mode}.py"] = two_tasks(f"asset_{mode}", '[Asset("lab")]', version)
+        files[f"time_{mode}.py"] = some_tasks(f"time_{mode}", "timedelta(seconds=30)", version)
+        files[f"asset_{mode}.py"] = some_tasks(f"asset_{mode}", '[Asset("lab")]', version)
     return files
 
 
@@ -92,6 +97,7 @@ class Live:
         self.check_scheduled_runs()
         self.check_asset_triggered_runs()
         self.check_body_only_commit()
+        self.check_commits()
         self.check_version_without_run()
         self.check_reruns()
         self.check_rhythm()
@@ -109,7 +115,7 @@ class Live:
             pinned_dags(1)
             | {
                 "body_only.py": one_task("body_only"),
-                "unrun.py": two_tasks("unrun", "None", 1),
+                "unrun.py": some_tasks("unrun", "None", 1),
                 "producer.py": one_task("producer", outlets='[Asset("lab")]'),
                 "beat.py": one_task(
                     "beat",
@@ -135,7 +141,7 @@ class Live:
         lab.query("SELECT airflow_pin.pin('unrun', 1)")
         self.unrun_hash = self.version_of_unrun(1)["dag_hash"]
         self.pinned_at = lab.value("SELECT now()")
-        self.commits[2] = lab.commit("version 2", pinned_dags(2) | {"unrun.py": two_tasks("unrun", "None", 2)})
+        self.commits[2] = lab.commit("version 2", pinned_dags(2) | {"unrun.py": some_tasks("unrun", "None", 2)})
         for mode in MODES:
             lab.wait_for_version(f"time_{mode}", 2)
             lab.wait_for_version(f"asset_{mode}", 2)
@@ -218,7 +224,7 @@ class Live:
         run_id = self.lab.wait_for(
             f'a run of DAG "{dag_id}" that is {run_type}',
             lambda: self.lab.value(
-                "SELECT run_id FROM dag_run WHERE dag_id = %s AND run_type = %s AND created_at > %s"
+                "SELECT run_id FROM dag_run WHERE dag_id = %s AND run_type = %s AND run_after > %s"
                 " ORDER BY id LIMIT 1",
                 dag_id,
                 run_type,
@@ -238,11 +244,10 @@ class Live:
             "requested_version": 2,
         }
         problems = wrong_values(run, expected)
-        second = {1: "old", 2: "new"}[version]
         ran = (
             {}
             if mode == "reject"
-            else dict.fromkeys(["keep", second], f"v{version} at {self.commits[version]}")
+            else dict.fromkeys(TASKS[version], f"v{version} at {self.commits[version]}")
         )
         return problems + self.task_problems(run, ran)
 
@@ -254,13 +259,11 @@ class Live:
     # --- The rest --------------------------------------------------------------------------------------
 
     def check_body_only_commit(self) -> None:
-        """A commit that changes no more than a function's body makes no new version: the pin holds the commit."""
+        """A commit that changes no more than a function's body: the pin holds the commit, too."""
         lab = self.lab
-        commit = lab.commit("another body", {"body_only.py": one_task("body_only", code="v1, another body")})
-        lab.wait_for(
-            "the DAG processor to see the commit",
-            lambda: lab.value("SELECT bundle_version FROM dag WHERE dag_id = 'body_only'") == commit,
-        )
+        commit = self.commit_body("v1, another body")
+        lab.wait_for_version("body_only", 2)  # the version guard has made it of the commit
+        own = lab.value("SELECT bundle_version FROM dag_version WHERE dag_id = 'body_only' AND version_number = 2")
         self.must_trigger("body_only", "after_commit")
         run = lab.wait_for_run("body_only", "after_commit")
         expected = {
@@ -268,10 +271,13 @@ class Live:
             "version_number": 1,
             "bundle_version": self.commits[1],
             "action": "rewrite",
+            "requested_version": 2,
         }
         self.check(
             "a body-only commit is held back",
-            wrong_values(run, expected) + self.task_problems(run, {"only": f"v1 at {self.commits[1]}"}),
+            wrong_values(run, expected)
+            + self.task_problems(run, {"only": f"v1 at {self.commits[1]}"})
+            + ([] if own == commit else [f"version 2 is of commit {own}, not {commit}"]),
         )
         lab.query("SELECT airflow_pin.unpin('body_only')")
         self.must_trigger("body_only", "after_unpin")
@@ -281,6 +287,50 @@ class Live:
             wrong_values(run, {"state": "success", "bundle_version": commit, "action": None})
             + self.task_problems(run, {"only": f"v1, another body at {commit}"}),
         )
+
+    def check_commits(self) -> None:
+        """Which commit a pin holds, when a version had two of them."""
+        first, second = self.commits[1], self.lab.git("rev-parse", "HEAD")
+        third = self.commit_body("v1, third body")
+        self.run_body_only("third", 2, third, "v1, third body", "two commits of a version run without a pin")
+
+        problems = wrong_pin(self.pin_body_only(), 2, third)
+        for function in ("pins() WHERE dag_id = 'body_only'", "resolve('body_only')"):
+            shown = self.lab.value(f"SELECT bundle_version FROM airflow_pin.{function}")
+            problems += [] if shown == third else [f"{function} shows {shown}"]
+        self.check("a pin of the latest version holds the commit that new runs get", problems)
+
+        problems = wrong_pin(self.pin_body_only("2, bundle_version => %s", second), 2, second)
+        for commit in ("0" * 40, first):
+            try:
+                problems.append(f"accepted: {self.pin_body_only('2, bundle_version => %s', commit)}")
+            except psycopg2.Error as error:
+                problems += [] if error.pgcode == "02000" else [str(error)]
+        self.check("bundle_version must be one that the version had", problems)
+
+        self.lab.commit("version 3", {"body_only.py": one_task("body_only", "v3", outlets='[Asset("v3")]')})
+        self.lab.wait_for_version("body_only", 3)
+        problems = wrong_pin(self.pin_body_only("2"), 2, third)
+        self.check("a pin of an older version holds the commit of its newest run", problems)
+        self.run_body_only("older", 2, third, "v1, third body", "and runs it")
+
+    def commit_body(self, code: str) -> str:
+        """A commit that changes no more than the body of a function, when the DAG processor has seen it."""
+        commit = self.lab.commit(code, {"body_only.py": one_task("body_only", code=code)})
+        self.lab.wait_for(
+            "the DAG processor to see the commit",
+            lambda: self.lab.value("SELECT bundle_version FROM dag WHERE dag_id = 'body_only'") == commit,
+        )
+        return commit
+
+    def run_body_only(self, run_id: str, version: int, commit: str, code: str, name: str) -> None:
+        self.must_trigger("body_only", run_id)
+        run = self.lab.wait_for_run("body_only", run_id)
+        expected = {"state": "success", "version_number": version, "bundle_version": commit}
+        self.check(name, wrong_values(run, expected) + self.task_problems(run, {"only": f"{code} at {commit}"}))
+
+    def pin_body_only(self, arguments="NULL", *parameters) -> dict:
+        return self.lab.query(f"SELECT * FROM airflow_pin.pin('body_only', {arguments})", *parameters)[0]
 
     def check_version_without_run(self) -> None:
         """Airflow overwrites a version that has no run in place; a pinned one stays, and the new one is a version."""
@@ -295,7 +345,7 @@ class Live:
             "action": "rewrite",
             "requested_version": 2,
         }
-        tasks = dict.fromkeys(["keep", "old"], f"v1 at {self.commits[1]}")
+        tasks = dict.fromkeys(TASKS[1], f"v1 at {self.commits[1]}")
         self.check(
             "a pinned version that never ran is not overwritten",
             wrong_values(run, expected) + self.task_problems(run, tasks),
@@ -326,7 +376,7 @@ class Live:
         self.check(
             "the version that was diverted can be promoted",
             wrong_values(run, {"state": "success", "version_number": 2})
-            + ([] if set(lab.tasks_that_ran("unrun", "promoted")) == {"keep", "new"} else ["other tasks ran"]),
+            + self.task_problems(run, dict.fromkeys(TASKS[2], f"v2 at {lab.git('rev-parse', 'HEAD')}")),
         )
 
     def check_reruns(self) -> None:
@@ -335,6 +385,8 @@ class Live:
         lab.query("SELECT airflow_pin.pin('unrun', 1, reruns => 'pinned')")
         problems = []
         for run_id, latest in (("pinned", True), ("promoted", False)):
+            if latest and not CLEARING_CHOOSES:
+                continue
             before = lab.run("unrun", run_id)
             status, answer = self.clear("unrun", run_id, latest)
             if status == 200:
@@ -353,11 +405,24 @@ class Live:
             )
         self.check("a re-run at the pinned version runs", problems)
 
+        lab.query("SELECT airflow_pin.pin('unrun', 1, reruns => 'airflow')")
+        head = lab.git("rev-parse", "HEAD")
+        problems = self.rerun_problems("pinned", False, 1, self.commits[1] if CLEARING_CHOOSES else head)
+        if CLEARING_CHOOSES:
+            problems += self.rerun_problems("pinned", True, 2, head)
+        self.check("re-runs are Airflow's where the pin does not hold them", problems)
+
+    def rerun_problems(self, run_id: str, latest: bool, version: int, commit: str) -> list[str]:
+        status, answer = self.clear("unrun", run_id, latest)
+        if status != 200:
+            return [f"HTTP {status}: {answer}"]
+        run = self.lab.wait_for_run("unrun", run_id)
+        return wrong_values(run, {"version_number": version, "bundle_version": commit})
+
     def clear(self, dag_id: str, run_id: str, latest: bool) -> tuple[int, str]:
+        choice = {"run_on_latest_version": latest} if CLEARING_CHOOSES else {}
         return self.lab.api(
-            "POST",
-            f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/clear",
-            {"dry_run": False, "run_on_latest_version": latest},
+            "POST", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/clear", {"dry_run": False} | choice
         )
 
     def version_of_unrun(self, number: int) -> dict:
@@ -423,6 +488,11 @@ def wrong_values(run: dict, expected: dict) -> list[str]:
         for column, value in expected.items()
         if run[column] != value
     ]
+
+
+def wrong_pin(pin: dict, version: int, commit: str) -> list[str]:
+    found = (pin["version_number"], pin["bundle_version"])
+    return [] if found == (version, commit) else [f"the pin is {found}, expected {(version, commit)}"]
 
 
 def main() -> int:

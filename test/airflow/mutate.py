@@ -5,18 +5,21 @@ from __future__ import annotations
 import copy
 import json
 
+from compat import RUNS_REMOVED_TASKS
+
 ADDED_TASK = "zz_added_in_version_2"
 
 
 def mutate(data: dict, only_task_set: bool = False) -> tuple[dict, str | None]:
-    """The changed copy, and the id of the task that it lacks (None where every task is needed by another).
+    """The changed copy, and the id of the task that it lacks: None where every task is needed by another, and
+    where Airflow could not run one that the copy lacks.
 
     With only_task_set the tasks that are in both versions stay as they are.
     """
     data = copy.deepcopy(data)
     dag = data["dag"]
     dag["description"] = "changed"
-    removed = remove_a_task(dag)
+    removed = remove_a_task(dag) if RUNS_REMOVED_TASKS else None
     if not only_task_set:
         for task in dag["tasks"]:
             change_task(task["__var"])
@@ -99,7 +102,7 @@ def change_length(expand_input: dict) -> None:
 
 
 def add_a_task(dag: dict) -> None:
-    """A task upstream of the first one, so that priority weights change as well."""
+    """A task upstream of the first one, with every default. It weighs nothing: some weights are at their limits."""
     dag["tasks"].append(
         {
             "__type": "operator",
@@ -107,8 +110,7 @@ def add_a_task(dag: dict) -> None:
                 "task_id": ADDED_TASK,
                 "task_type": "EmptyOperator",
                 "_task_module": "airflow.providers.standard.operators.empty",
-                "priority_weight": 50,
-                "weight_rule": "absolute",
+                "priority_weight": 0,
                 "downstream_task_ids": [task["__var"]["task_id"] for task in dag["tasks"][:1]],
                 "template_fields": [],
                 "_needs_expansion": False,

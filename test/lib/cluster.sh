@@ -4,6 +4,7 @@
 #   cluster_start          # initdb in a new directory and start it; exports
 #                          # PGHOST, PGPORT, PGUSER and PGDATABASE
 #   trap cluster_stop EXIT # ends the server and removes the directory
+#   cluster_restart        # the same server with nothing in its memory
 #
 # PG_CONFIG names the server's pg_config (default: the one on the PATH).
 # CLUSTER_KEEP=1 makes cluster_stop leave the cluster up and say how to reach
@@ -63,6 +64,10 @@ cluster_start() {
     cat "$CLUSTER_DIR/log" >&2
     echo "cluster: the server did not start" >&2
     return 1
+}
+
+cluster_restart() {
+    cluster_pg_ctl -m fast -l "$CLUSTER_DIR/log" restart
 }
 
 cluster_stop() {

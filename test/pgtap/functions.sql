@@ -27,6 +27,11 @@ INSERT INTO contract VALUES
              'OUT expires_at timestamp with time zone, OUT reason text, OUT drift text[]', 'SETOF record'),
     ('diff', 'dag_id text, from_version integer, to_version integer, OUT kind text, OUT item text, '
              'OUT from_value jsonb, OUT to_value jsonb', 'SETOF record'),
+    ('migration_status', 'OUT verdict text, OUT pid integer, OUT phase text, OUT component text, OUT revision text, '
+                         'OUT relation text, OUT done_bytes bigint, OUT total_bytes bigint, OUT percent numeric, '
+                         'OUT bytes_per_second numeric, OUT eta interval, OUT running_for interval, '
+                         'OUT wait_event_type text, OUT wait_event text, OUT blocked_by integer[], OUT evidence text, '
+                         'OUT next_action text', 'SETOF record'),
     ('prune_decisions', 'older_than interval DEFAULT ''90 days''::interval', 'bigint');
 
 -- As it is, or with more at the end.

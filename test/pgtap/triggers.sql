@@ -11,7 +11,6 @@ CREATE SCHEMA airflow;
 SET LOCAL search_path = airflow, public;
 \ir ../fixtures/airflow3.sql
 SET LOCAL client_min_messages = warning;
-DROP VIEW lab.runs, lab.tasks;
 SELECT lives_ok($$SELECT airflow_pin.attach('airflow')$$, 'attach()');
 
 CREATE TEMP VIEW ours AS

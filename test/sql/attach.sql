@@ -7,7 +7,8 @@ SELECT * FROM airflow_pin.status();
 SELECT airflow_pin.attach();
 SELECT airflow_pin.attach('public', '1 minute');
 SELECT tgname, tgenabled, tgattr = '' AS no_columns, tgqual IS NULL AS no_when, pg_get_triggerdef(oid)
-    FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal;
+    FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal
+    ORDER BY tgname;
 SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN ('task_instance'::regclass, 'dag'::regclass);
 
 -- Detached: the pins stay, and are not in force.
@@ -48,7 +49,8 @@ SELECT tgenabled FROM pg_trigger WHERE tgname = 'airflow_pin_enforce';
 ALTER TRIGGER airflow_pin_enforce ON dag_run RENAME TO "another Name";
 ALTER TABLE dag_run DISABLE TRIGGER "another Name";
 SELECT airflow_pin.attach();
-SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal;
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal
+    ORDER BY tgname;
 SELECT airflow_pin.detach();
 SELECT count(*) FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal;
 SELECT airflow_pin.attach();

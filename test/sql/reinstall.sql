@@ -56,7 +56,7 @@ SELECT airflow_pin.attach();
 SELECT lab.add_version('d', 'a', ARRAY[lab.task('t')]), lab.add_version('d', 'b', ARRAY[lab.task('u')]);
 -- The old pin does not take the new version 1, even of the same id, for the one that was pinned.
 SELECT lab.create_run('d', 'reset') \g /dev/null
-SELECT run_id, state, version FROM lab.runs;
+SELECT run_id, state, version_number AS version FROM dag_run r JOIN dag_version v ON v.id = created_dag_version_id;
 SELECT action, requested_version, effective_version FROM airflow_pin.run_decision WHERE run_id = 'reset';
 -- ALTER EXTENSION
 RESET client_min_messages;

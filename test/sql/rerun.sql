@@ -32,8 +32,16 @@ UPDATE dag_run SET state = 'running', last_scheduling_decision = now() WHERE run
 UPDATE dag_run SET state = 'success' WHERE run_id = 'going';
 UPDATE dag_run SET state = 'failed' WHERE run_id = 'going';
 SELECT run_id, state, version, commit FROM lab.runs WHERE run_id = 'going';
--- The right version at another commit is another run.
+-- The right version at another commit is another run: one of the pin keeps its commit, and one of another
+-- commit, or of none, does not get yet another.
+UPDATE dag_run SET bundle_version = 'elsewhere' WHERE run_id = 'old' RETURNING run_id, state, bundle_version;
+UPDATE dag_run SET bundle_version = NULL, clear_number = 5 WHERE run_id = 'old'
+    RETURNING run_id, clear_number, bundle_version;
+SET airflow_pin.enabled = off;
 UPDATE dag_run SET bundle_version = 'elsewhere' WHERE run_id = 'old';
+RESET airflow_pin.enabled;
+UPDATE dag_run SET bundle_version = 'b' WHERE run_id = 'old';
+UPDATE dag_run SET bundle_version = 'a' WHERE run_id = 'old' RETURNING bundle_version;
 -- A new run is held as ever.
 CALL lab.run('d', 'next');
 SELECT version, commit FROM lab.runs WHERE run_id = 'next';

@@ -28,7 +28,7 @@ CALL lab.version('v', 'a', ARRAY[lab.task('t')]);
 CALL lab.run('v', 'v1');
 SELECT version_number FROM airflow_pin.pin('v');
 DELETE FROM task_instance WHERE run_id = 'v1';
-DELETE FROM dag_version WHERE dag_id = 'v';
+DELETE FROM dag WHERE dag_id = 'v';
 SELECT state, version, commit FROM lab.runs WHERE run_id = 'v1';
 
 -- Runs of a DAG that dag does not have, and without a version.

@@ -52,6 +52,14 @@ CALL lab.run('m', 'held_commit');
 SELECT version, commit FROM lab.runs WHERE dag_id = 'm';
 SELECT version_number, bundle_version FROM airflow_pin.pin('m', 2);
 
+-- Airflow before 3.3 moves the commit in dag only, and writes the changed source: the new version is of that commit.
+CALL lab.version('src', 'a', ARRAY[lab.task('t')]);
+SELECT version_number FROM airflow_pin.pin('src');
+UPDATE dag SET bundle_version = 'b' WHERE dag_id = 'src';
+UPDATE dag_code SET source_code = 'b', source_code_hash = md5('b') WHERE dag_id = 'src';
+SELECT version, commit, source_code FROM lab.versions WHERE dag_id = 'src' ORDER BY version;
+SELECT version_number, bundle_version FROM airflow_pin.pin('src', 2);
+
 -- A version that ran and is latest again gets a version of its own for each change, as Airflow would give it.
 CALL lab.run('m', 'ran');
 SELECT lab.change_bodies('m', 'd') \g /dev/null

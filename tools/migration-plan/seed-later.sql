@@ -31,7 +31,7 @@ BEGIN
         SELECT gen_random_uuid(), 'triggerer', 'import_path', '{"path": "a.b", "kwargs": {}}', 1, now()
         FROM dag_run LIMIT 350;
         INSERT INTO deadline_alert (id, created_at, serialized_dag_id, reference, interval, callback_def)
-        SELECT gen_random_uuid(), now(), id, '{}', 60, '{}' FROM serialized_dag;
+        SELECT gen_random_uuid(), now(), id, '{}', '60', '{}' FROM serialized_dag;
         INSERT INTO deadline (id, created_at, last_updated_at, deadline_time, missed, callback_id)
         SELECT gen_random_uuid(), now(), now(), now(), false, id FROM callback;
     END IF;

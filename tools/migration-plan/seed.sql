@@ -5,24 +5,35 @@
 -- A run has 7 task instances, 3 XComs and 2 log records for each of its own; two runs in three have a
 -- task that was tried before, and each has one or two reschedules. A user has 5 roles. With the numbers
 -- above that is the benchmark: 300k runs, 2.1M task instances, 200k tries before, 900k XComs, 2M log
--- records, 500k reschedules, 1M users and 5M user roles. "confs" of the runs carry a conf.
+-- records, 500k reschedules, 1M users and 5M user roles. "confs" of the runs carry a conf. Other shapes,
+-- as test/bench/data wants them: "dags" (100), "tasks" of each (7, at least 3), "step" between runs.
 \set ON_ERROR_STOP on
 \if :{?confs} \else \set confs 1000 \endif
+\if :{?dags} \else \set dags 100 \endif
+\if :{?tasks} \else \set tasks 7 \endif
+\if :{?step} \else \set step '10 min' \endif
 SET client_min_messages = warning;
 SELECT setseed(0.42);
 
 INSERT INTO dag (dag_id, is_paused, is_subdag, is_active, fileloc, max_active_tasks,
                  max_consecutive_failed_dag_runs, has_task_concurrency_limits, schedule_interval)
 SELECT 'dag_' || d, false, false, true, '/dags/dag_' || d || '.py', 16, 0, false, '"@daily"'
-FROM generate_series(0, 99) d;
+FROM generate_series(0, :dags - 1) d;
 
 INSERT INTO dag_code (fileloc_hash, fileloc, last_updated, source_code)
 SELECT d, '/dags/dag_' || d || '.py', now(), repeat('print("hello")' || chr(10), 50)
-FROM generate_series(0, 99) d;
+FROM generate_series(0, :dags - 1) d;
 
 INSERT INTO serialized_dag (dag_id, fileloc, fileloc_hash, data, last_updated, dag_hash)
-SELECT 'dag_' || d, '/dags/dag_' || d || '.py', d, '{"__version": 1, "dag": {"tasks": []}}', now(), md5(d::text)
-FROM generate_series(0, 99) d;
+SELECT 'dag_' || d, '/dags/dag_' || d || '.py', d,
+       json_build_object('__version', 1, 'dag', json_build_object('_dag_id', 'dag_' || d, 'tasks', tasks)),
+       now(), md5(d::text)
+FROM generate_series(0, :dags - 1) d, LATERAL (
+    SELECT json_agg(json_build_object('__type', 'operator', '__var', json_build_object(
+               'task_id', 'task_' || k, '_task_type', 'BashOperator', '_task_module', 'airflow.operators.bash',
+               'bash_command', 'echo ' || md5(d || ' ' || k), 'template_fields', '{bash_command,env,cwd}'::text[],
+               'ui_color', '#f0ede4', 'downstream_task_ids', ARRAY['task_' || k + 1]))) AS tasks
+    FROM generate_series(0, :tasks - 1) k) t;
 
 INSERT INTO dag_tag (name, dag_id) SELECT 'tag', dag_id FROM dag;
 INSERT INTO dag_owner_attributes (dag_id, owner, link) SELECT dag_id, 'airflow', 'mailto:a@b.c' FROM dag;
@@ -34,16 +45,16 @@ SELECT dag_id, 'non-existent pool', 'no', now() FROM dag LIMIT 3;
 INSERT INTO dag_run (dag_id, run_id, run_type, state, execution_date, start_date, end_date, queued_at,
                      data_interval_start, data_interval_end, external_trigger, conf, dag_hash,
                      log_template_id, updated_at, creating_job_id)
-SELECT 'dag_' || r % 100, 'scheduled__' || t::text, 'scheduled', 'success', t, t, t + '5 min', t, t,
+SELECT 'dag_' || r % :dags, 'scheduled__' || t::text, 'scheduled', 'success', t, t, t + '5 min', t, t,
        t + '1 hour', false,
        CASE WHEN r <= :confs THEN '\x80047d948c0161944b01732e' ELSE '\x80057d942e' END::bytea,
        md5(r::text), NULL, t, 1
-FROM (SELECT r, timestamptz '2020-01-01 UTC' + r * interval '10 min' AS t
+FROM (SELECT r, timestamptz '2020-01-01 UTC' + r * interval :'step' AS t
       FROM generate_series(1, :runs) r) runs;
 
 CREATE TEMP TABLE instance AS
 SELECT r.id AS dag_run_id, r.dag_id, r.run_id, r.execution_date AS t, 'task_' || k AS task_id, k
-FROM dag_run r, generate_series(0, 6) k ORDER BY r.id, k;
+FROM dag_run r, generate_series(0, :tasks - 1) k ORDER BY r.id, k;
 ANALYZE instance;
 
 INSERT INTO trigger (classpath, kwargs, created_date) VALUES ('airflow.triggers.X', '{}', now());
@@ -76,20 +87,20 @@ SELECT dag_run_id, task_id, -1, 'return_value', dag_id, run_id,
 FROM instance WHERE k < 3;
 
 INSERT INTO rendered_task_instance_fields (dag_id, task_id, run_id, map_index, rendered_fields)
-SELECT dag_id, task_id, run_id, -1, '{"bash_command": "echo"}' FROM instance WHERE k = 3 AND dag_run_id % 30 = 0;
+SELECT dag_id, task_id, run_id, -1, '{"bash_command": "echo"}' FROM instance WHERE k = 3 % :tasks AND dag_run_id % 30 = 0;
 INSERT INTO task_fail (task_id, dag_id, run_id, map_index, start_date, end_date, duration)
-SELECT task_id, dag_id, run_id, -1, t, t, 1 FROM instance WHERE k = 4 AND dag_run_id % 30 = 0;
+SELECT task_id, dag_id, run_id, -1, t, t, 1 FROM instance WHERE k = 4 % :tasks AND dag_run_id % 30 = 0;
 INSERT INTO task_map (dag_id, task_id, run_id, map_index, length)
-SELECT dag_id, task_id, run_id, -1, 3 FROM instance WHERE k = 5 AND dag_run_id % 30 = 0;
+SELECT dag_id, task_id, run_id, -1, 3 FROM instance WHERE k = 5 % :tasks AND dag_run_id % 30 = 0;
 INSERT INTO task_instance_note (task_id, dag_id, run_id, map_index, content, created_at, updated_at)
-SELECT task_id, dag_id, run_id, -1, 'note', t, t FROM instance WHERE k = 6 AND dag_run_id % 300 = 0;
+SELECT task_id, dag_id, run_id, -1, 'note', t, t FROM instance WHERE k = 6 % :tasks AND dag_run_id % 300 = 0;
 INSERT INTO dag_run_note (dag_run_id, content, created_at, updated_at)
-SELECT dag_run_id, 'note', t, t FROM instance WHERE k = 6 AND dag_run_id % 300 = 0;
+SELECT dag_run_id, 'note', t, t FROM instance WHERE k = 6 % :tasks AND dag_run_id % 300 = 0;
 INSERT INTO sla_miss (task_id, dag_id, execution_date, email_sent, timestamp)
-SELECT task_id, dag_id, t, true, t FROM instance WHERE k = 6 AND dag_run_id % 300 = 0;
+SELECT task_id, dag_id, t, true, t FROM instance WHERE k = 6 % :tasks AND dag_run_id % 300 = 0;
 
 INSERT INTO log (dttm, dag_id, task_id, map_index, event, execution_date, run_id, owner, extra, try_number)
-SELECT timestamptz '2020-01-01 UTC' + l * interval '1 min', 'dag_' || l % 100, 'task_' || l % 7, -1,
+SELECT timestamptz '2020-01-01 UTC' + l * interval '1 min', 'dag_' || l % :dags, 'task_' || l % :tasks, -1,
        CASE l % 4 WHEN 0 THEN 'running' WHEN 1 THEN 'success' WHEN 2 THEN 'cli_task_run' ELSE 'failed' END,
        timestamptz '2020-01-01 UTC' + l * interval '1 min', 'scheduled__x', 'airflow',
        '{"host_name": "worker-7", "full_command": "[''airflow'', ''tasks'', ''run'']"}', 1

@@ -1,0 +1,190 @@
+/*
+ * figures.c
+ *		Figures of an Airflow that are worth comparing before and after a migration.
+ *
+ * Each is one query on one table, read as its owner, without waiting for a lock, and bounded on
+ *large tables: what happened within the last hour is looked for among the newest runs only.
+ */
+#include "figures.h"
+
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "health/relation_size.h"
+#include "health/relations.h"
+#include "health/table_query.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+
+#define COUNTED_ROWS 100000 /* tables of more rows are estimated */
+#define NEWEST_RUNS "100000"
+#define RECENT_RUNS "10000" /* of those, whose tasks are looked at */
+
+static const FigureKind kinds[] = {
+	{"rows", FIGURE_NOT_LESS, "rows", "Compare the table with the backup."},
+	{"dags", FIGURE_NOT_LESS, "DAGs that are not stale",
+	 "Their files are parsed again after a migration: wait for the DAG processor, then look at "
+	 "import_error."},
+	{"paused_dags", FIGURE_NOT_MORE, "DAGs that are paused",
+	 "airflow_pin.resume() brings back those that pause_all() paused."},
+	{"import_errors", FIGURE_NOT_MORE, "files that cannot be imported", "Look at import_error."},
+	{"serialized_dags", FIGURE_NOT_LESS, "DAGs that are serialized",
+	 "A migration to Airflow 3 empties serialized_dag: wait until the DAG processor has parsed "
+	 "all."},
+	{"runs_last_hour", FIGURE_NOT_HALVED, "runs started within the last hour",
+	 "Look at the scheduler's log, and at what is paused."},
+	{"tasks_last_hour", FIGURE_NOT_HALVED, "task instances started in runs of the last hour",
+	 "Look at pools, workers and the executor's log."},
+	{"failed_runs_last_hour", FIGURE_NOT_DOUBLED,
+	 "failed runs of those started within the last hour",
+	 "Look at the tasks' logs: providers and operators may have changed."},
+	{"failed_tasks_last_hour", FIGURE_NOT_DOUBLED, "failed task instances in runs of the last hour",
+	 "Look at the tasks' logs: providers and operators may have changed."},
+	{"queue_age_seconds", FIGURE_NOT_DOUBLED, "seconds for which the oldest task is queued",
+	 "Look at workers and pools."},
+};
+
+/* A query that gives one value; %1$s stands for the table, %2$s for a second one. */
+typedef struct FigureSource
+{
+	const char *kind;
+	const char *table;
+	const char *other;	/* or NULL */
+	const char *column; /* of the table; must be there */
+	const char *sql;
+} FigureSource;
+
+#define RECENT                                                                                     \
+	"(SELECT * FROM %1$s WHERE id > (SELECT max(id) FROM %1$s) - " NEWEST_RUNS ") r"               \
+	" WHERE r.start_date > clock_timestamp() - interval '1 hour'"
+
+/* LATERAL and OFFSET keep the planner to the index: task_instance may be huge. */
+#define RECENT_TASKS                                                                               \
+	"(SELECT dag_id, run_id FROM " RECENT " LIMIT " RECENT_RUNS ") x, LATERAL"                     \
+	" (SELECT i.start_date, i.state FROM %2$s i"                                                   \
+	"  WHERE i.dag_id = x.dag_id AND i.run_id = x.run_id OFFSET 0) t"
+
+static const FigureSource sources[] = {
+	{"dags", "dag", NULL, "is_stale", "SELECT count(*) FROM %1$s WHERE NOT is_stale"},
+	{"dags", "dag", NULL, "is_active", "SELECT count(*) FROM %1$s WHERE is_active"},
+	{"paused_dags", "dag", NULL, "is_paused", "SELECT count(*) FROM %1$s WHERE is_paused"},
+	{"import_errors", "import_error", NULL, "id", "SELECT count(*) FROM %1$s"},
+	{"serialized_dags", "serialized_dag", NULL, "dag_id",
+	 "SELECT count(DISTINCT dag_id) FROM %1$s"},
+	{"runs_last_hour", "dag_run", NULL, "start_date", "SELECT count(*) FROM " RECENT},
+	{"tasks_last_hour", "dag_run", "task_instance", "start_date",
+	 "SELECT count(*) FROM " RECENT_TASKS " WHERE t.start_date IS NOT NULL"},
+	{"failed_runs_last_hour", "dag_run", NULL, "start_date",
+	 "SELECT count(*) FROM " RECENT " AND r.state = 'failed'"},
+	{"failed_tasks_last_hour", "dag_run", "task_instance", "start_date",
+	 "SELECT count(*) FROM " RECENT_TASKS " WHERE t.state = 'failed'"},
+	{"queue_age_seconds", "task_instance", NULL, "queued_dttm",
+	 "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(queued_dttm)), 0)::bigint"
+	 " FROM %1$s WHERE state = 'queued'"},
+};
+
+/* Tables that keep their name through every migration, and of which nothing should be lost. */
+static const char *const kept_tables[] = {
+	"connection", "variable", "slot_pool", "dag_run",	   "task_instance",
+	"log",		  "ab_user",  "ab_role",   "ab_user_role", "ab_permission_view_role",
+};
+
+const FigureKind *
+figure_kind(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+static List *
+add_figure(List *figures, const char *kind, const char *object, int64 value, bool estimated)
+{
+	Figure *figure = palloc0(sizeof(Figure));
+
+	figure->kind = figure_kind(kind);
+	figure->object = object;
+	figure->value = value;
+	figure->estimated = estimated;
+	return lappend(figures, figure);
+}
+
+static List *
+add_locked(List *figures, const char *kind, const char *object)
+{
+	Figure *figure = palloc0(sizeof(Figure));
+
+	figure->kind = figure_kind(kind);
+	figure->object = object;
+	figure->locked = true;
+	return lappend(figures, figure);
+}
+
+static int64
+query_figure(Oid relation, const char *sql)
+{
+	OwnerScope scope;
+
+	owner_scope_enter_foreign(&scope, relation);
+	query_run(sql, NULL, true, 1);
+	owner_scope_leave(&scope);
+	return row_bigint(0, 1);
+}
+
+static List *
+read_source(List *figures, const FigureSource *source, const char *schema, FindingList *unknown)
+{
+	const char *other_table = source->other ? source->other : source->table;
+	Oid relation = airflow_relation_oid(schema, source->table);
+	Oid other = airflow_relation_oid(schema, other_table);
+
+	if (!OidIsValid(relation) || !OidIsValid(other) ||
+		get_attnum(relation, source->column) == InvalidAttrNumber)
+		return figures;
+	if (!may_read_table(unknown, source->kind, source->table, relation) ||
+		!may_read_table(unknown, source->kind, other_table, other))
+		return add_locked(figures, source->kind, NULL);
+	return add_figure(
+		figures, source->kind, NULL,
+		query_figure(relation,
+					 psprintf(source->sql, quote_qualified_identifier(schema, source->table),
+							  quote_qualified_identifier(schema, other_table))),
+		false);
+}
+
+/* Rows of a table: counted where it is small, else estimated from the catalog and the file. */
+static List *
+read_rows(List *figures, const char *table, const char *schema, FindingList *unknown)
+{
+	Oid relation = airflow_relation_oid(schema, table);
+	int64 estimate;
+
+	if (!OidIsValid(relation))
+		return figures;
+	estimate = relation_size(relation).estimated_rows;
+	if (estimate > COUNTED_ROWS)
+		return add_figure(figures, "rows", table, estimate, true);
+	if (!may_read_table(unknown, "rows", table, relation))
+		return add_locked(figures, "rows", table);
+	return add_figure(figures, "rows", table,
+					  query_figure(relation, psprintf("SELECT count(*) FROM %s",
+													  quote_qualified_identifier(schema, table))),
+					  false);
+}
+
+/*
+ * All figures that this Airflow has: a list of Figure. What could not be read becomes a finding. To
+ * be called between SPI_connect() and SPI_finish(); locks what it reads to the transaction's end.
+ */
+List *
+collect_figures(const char *schema, FindingList *unknown)
+{
+	List *figures = NIL;
+
+	for (int i = 0; i < (int) lengthof(kept_tables); i++)
+		figures = read_rows(figures, kept_tables[i], schema, unknown);
+	for (int i = 0; i < (int) lengthof(sources); i++)
+		figures = read_source(figures, &sources[i], schema, unknown);
+	return figures;
+}

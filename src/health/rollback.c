@@ -1,0 +1,228 @@
+/*
+ * rollback.c
+ *		lost_on_rollback() and export_runs(): what would be lost when a backup is restored.
+ *
+ * What is newer than the backup is told by Airflow's own timestamps. Task instances and XComs are
+ * looked for in runs that have changed since, by index: the scheduler touches dag_run.updated_at
+ * whenever one of a run's tasks changes. Variables and connections have no timestamps, so changes
+ *of them are those that the audit log knows.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "airflow/catalog.h"
+#include "health/relations.h"
+#include "health/try_lock.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+#include "util/result_rows.h"
+
+#define RUNS_A_FETCH 100
+
+PG_FUNCTION_INFO_V1(lost_on_rollback);
+PG_FUNCTION_INFO_V1(export_runs);
+
+/*
+ * One query a kind, by DAG; %1$s stands for the table and %2$s for dag_run, $1 for the time of the
+ * backup.
+ */
+typedef struct LossSource
+{
+	const char *kind;
+	const char *table;
+	const char *column; /* must be there */
+	const char *sql;
+} LossSource;
+
+#define BY_DAG(dag, time, from)                                                                    \
+	"SELECT " dag ", count(*), min(" time "), max(" time ") FROM " from " GROUP BY 1 ORDER BY 1"
+
+/* Of what belongs to no DAG. */
+#define IN_ALL(time, from)                                                                         \
+	"SELECT NULL::text, count(*), min(" time "), max(" time ") FROM " from " HAVING count(*) > 0"
+
+/* The audit log's events are "post_variable", "variable.create", "cli_connections_add" and the
+ * like. */
+#define AUDITED(what) IN_ALL("dttm", "%1$s WHERE dttm >= $1 AND event LIKE '%%" what "%%'")
+
+static const LossSource sources[] = {
+	{"dag_run", "dag_run", "updated_at",
+	 BY_DAG("dag_id::text", "updated_at", "%1$s WHERE updated_at >= $1")},
+	{"task_instance", "task_instance", "updated_at",
+	 BY_DAG("t.dag_id::text", "t.updated_at",
+			"%2$s r JOIN %1$s t USING (dag_id, run_id)"
+			" WHERE r.updated_at >= $1 AND t.updated_at >= $1")},
+	{"xcom", "xcom", "timestamp",
+	 BY_DAG("x.dag_id::text", "x.timestamp",
+			"%2$s r JOIN %1$s x ON x.dag_run_id = r.id"
+			" WHERE r.updated_at >= $1 AND x.timestamp >= $1")},
+	{"dag_version", "dag_version", "created_at",
+	 BY_DAG("dag_id::text", "created_at", "%1$s WHERE created_at >= $1")},
+	{"backfill", "backfill", "created_at",
+	 BY_DAG("dag_id::text", "created_at", "%1$s WHERE created_at >= $1")},
+	{"variable", "log", "dttm", AUDITED("variable")},
+	{"connection", "log", "dttm", AUDITED("connection")},
+	{"user", "ab_user", "changed_on",
+	 IN_ALL("changed_on AT TIME ZONE 'UTC'", "%1$s WHERE changed_on AT TIME ZONE 'UTC' >= $1")},
+	{"log", "log", "dttm", BY_DAG("dag_id::text", "dttm", "%1$s WHERE dttm >= $1")},
+};
+
+static TimestampTz
+required_time(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("since must not be null"),
+						errhint("Give the time at which the backup was taken.")));
+	return PG_GETARG_TIMESTAMPTZ(0);
+}
+
+static void
+emit_loss(FunctionCallInfo fcinfo, const char *kind, uint64 row)
+{
+	Datum values[5];
+	bool nulls[5] = {0};
+
+	nulls[1] = row_is_null(row, 1);
+	values[0] = CStringGetTextDatum(kind);
+	values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(row_text(row, 1));
+	values[2] = Int64GetDatum(row_bigint(row, 2));
+	values[3] = TimestampTzGetDatum(row_timestamp(row, 3));
+	values[4] = TimestampTzGetDatum(row_timestamp(row, 4));
+	result_row(fcinfo, values, nulls);
+}
+
+/* What cannot be looked at: a row without a count, and why. */
+static void
+emit_locked(FunctionCallInfo fcinfo, const char *kind, const char *table, Oid relation)
+{
+	Datum values[5] = {CStringGetTextDatum(kind)};
+	bool nulls[5] = {false, true, true, true, true};
+
+	ereport(NOTICE, (errmsg("table %s is locked by %s", table, reading_blockers(relation)),
+					 errhint("Ask again later; airflow_pin.locks() shows what goes on.")));
+	result_row(fcinfo, values, nulls);
+}
+
+static void
+read_loss(FunctionCallInfo fcinfo, const LossSource *source, const char *schema, TimestampTz since)
+{
+	Oid relation = airflow_relation_oid(schema, source->table);
+	Oid dag_run = airflow_relation_oid(schema, "dag_run");
+	QueryArgs args = {0};
+	OwnerScope scope;
+
+	if (!OidIsValid(relation) || !OidIsValid(dag_run) ||
+		get_attnum(relation, source->column) == InvalidAttrNumber)
+		return;
+	if (!try_lock_for_reading(relation) || !try_lock_for_reading(dag_run))
+	{
+		emit_locked(fcinfo, source->kind, source->table, relation);
+		return;
+	}
+	arg_timestamp(&args, since);
+	owner_scope_enter_foreign(&scope, relation);
+	query_run(psprintf(source->sql, quote_qualified_identifier(schema, source->table),
+					   quote_qualified_identifier(schema, "dag_run")),
+			  &args, true, 0);
+	owner_scope_leave(&scope);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		emit_loss(fcinfo, source->kind, row);
+}
+
+/*
+ * lost_on_rollback(since timestamptz)
+ */
+Datum
+lost_on_rollback(PG_FUNCTION_ARGS)
+{
+	TimestampTz since = required_time(fcinfo);
+	const char *schema;
+
+	result_rows_begin(fcinfo);
+	schema = health_schema();
+	if (schema == NULL)
+		return (Datum) 0;
+	SPI_connect();
+	for (int i = 0; i < (int) lengthof(sources); i++)
+		read_loss(fcinfo, &sources[i], schema, since);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* A run with all that hangs on it; %1$s is the quoted schema. */
+static const char *const runs_sql =
+	"SELECT jsonb_build_object('dag_run', to_jsonb(r),"
+	" 'task_instances', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.task_id, t.map_index),"
+	"  '[]') FROM %1$s.task_instance t WHERE t.dag_id = r.dag_id AND t.run_id = r.run_id),"
+	" 'xcoms', (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.task_id, x.map_index, x.key),"
+	"  '[]') FROM %1$s.xcom x WHERE x.dag_run_id = r.id))"
+	" FROM %1$s.dag_run r WHERE r.updated_at >= $1 ORDER BY r.id";
+
+static Oid
+lock_for_export(const char *schema, const char *table)
+{
+	Oid relation = airflow_relation_oid(schema, table);
+
+	if (!OidIsValid(relation))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("schema \"%s\" has no table %s", schema, table),
+						errhint("Check airflow_pin.airflow_schema.")));
+	if (!try_lock_for_reading(relation))
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+						errmsg("table \"%s.%s\" is locked", schema, table),
+						errdetail("Sessions in the way: %s.", reading_blockers(relation)),
+						errhint("Try again when whoever holds it is done.")));
+	return relation;
+}
+
+/* Emit the rows of a portal some at a time, so that no more of them are in memory. */
+static void
+emit_portal(FunctionCallInfo fcinfo, Portal portal)
+{
+	bool isnull = false;
+
+	do
+	{
+		SPI_cursor_fetch(portal, true, RUNS_A_FETCH);
+		for (uint64 row = 0; row < SPI_processed; row++)
+		{
+			Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull);
+
+			result_row(fcinfo, &value, &isnull);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	} while (SPI_processed > 0);
+}
+
+/*
+ * export_runs(since timestamptz)
+ */
+Datum
+export_runs(PG_FUNCTION_ARGS)
+{
+	Oid types[] = {TIMESTAMPTZOID};
+	Datum values[] = {TimestampTzGetDatum(required_time(fcinfo))};
+	const char *schema = airflow_schema();
+	Oid dag_run = lock_for_export(schema, "dag_run");
+	OwnerScope scope;
+	Portal portal;
+
+	(void) lock_for_export(schema, "task_instance");
+	(void) lock_for_export(schema, "xcom");
+	result_values_begin(fcinfo);
+	SPI_connect();
+	owner_scope_enter_foreign(&scope, dag_run);
+	portal = SPI_cursor_open_with_args(NULL, psprintf(runs_sql, quote_identifier(schema)), 1, types,
+									   values, NULL, true, 0);
+	emit_portal(fcinfo, portal);
+	SPI_cursor_close(portal);
+	owner_scope_leave(&scope);
+	SPI_finish();
+	return (Datum) 0;
+}

@@ -1,0 +1,171 @@
+/*
+ * configured_defaults.c
+ *		Airflow's configured defaults for tasks, which a serialized DAG of Airflow 3.0 leaves out.
+ *
+ * Airflow 3.0 does not serialize a task's queue, retries or weight rule where it is the one that
+ *the configuration sets (default_queue, default_task_retries, default_task_weight_rule), and the
+ * process that creates a run fills in its own configuration's. It shows in the task instances that
+ * the process has created: in those of this run, as Airflow made it of the latest version, or else
+ * in the first run of the pinned version. What shows nowhere is Airflow's own default.
+ *
+ * From 3.1 on a serialized DAG says what it was written with (client_defaults), and what an older
+ * one leaves out is Airflow's own default.
+ *
+ * To be called connected to SPI and in the name of Airflow's owner.
+ */
+#include "configured_defaults.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "airflow/priority.h"
+#include "util/query.h"
+
+/* What task instances show. */
+typedef struct ConfiguredDefaults
+{
+	char *queue; /* NULL: nothing */
+	bool has_retries;
+	int32 retries;
+	int64 matches[BUILT_IN_WEIGHT_RULES]; /* task instances that weigh what the rule says */
+} ConfiguredDefaults;
+
+static bool
+is_configured(const PlannedTask *task)
+{
+	return task->queue_is_configured || task->retries_are_configured ||
+		   task->configured_weights != NULL;
+}
+
+/* The plan's tasks as arrays: task_id, queue and retries configured or not, weight by each rule. */
+static void
+arg_plan(QueryArgs *args, const TaskPlan *plan)
+{
+	Datum *values = palloc(Max(plan->count, 1) * sizeof(Datum));
+	bool *nulls = palloc(Max(plan->count, 1) * sizeof(bool));
+
+	for (int i = 0; i < plan->count; i++)
+		values[i] = CStringGetTextDatum(plan->tasks[i].task_id);
+	arg_array(args, TEXTOID, values, NULL, plan->count);
+	for (int i = 0; i < plan->count; i++)
+		values[i] = BoolGetDatum(plan->tasks[i].queue_is_configured);
+	arg_array(args, BOOLOID, values, NULL, plan->count);
+	for (int i = 0; i < plan->count; i++)
+		values[i] = BoolGetDatum(plan->tasks[i].retries_are_configured);
+	arg_array(args, BOOLOID, values, NULL, plan->count);
+	for (int rule = 0; rule < BUILT_IN_WEIGHT_RULES; rule++)
+	{
+		for (int i = 0; i < plan->count; i++)
+		{
+			nulls[i] = plan->tasks[i].configured_weights == NULL;
+			values[i] =
+				nulls[i] ? (Datum) 0 : Int64GetDatum(plan->tasks[i].configured_weights[rule]);
+		}
+		arg_array(args, INT8OID, values, nulls, plan->count);
+	}
+}
+
+/*
+ * Learn from the task instances of one run what the configuration had for the plan's tasks. A
+ * task_instance_mutation_hook may have changed some, so the most frequent value counts. What is
+ * known already stays.
+ */
+static void
+learn_from_run(const AirflowTables *tables, const char *dag_id, const char *run_id,
+			   const TaskPlan *plan, ConfiguredDefaults *defaults)
+{
+	static KeptPlan kept;
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	arg_text(&args, run_id);
+	arg_plan(&args, plan);
+	query_run_kept(&kept,
+				   psprintf("SELECT mode() WITHIN GROUP (ORDER BY t.queue) FILTER (WHERE u.queue),"
+							" mode() WITHIN GROUP (ORDER BY t.max_tries) FILTER (WHERE u.retries),"
+							" count(*) FILTER (WHERE t.priority_weight = u.downstream),"
+							" count(*) FILTER (WHERE t.priority_weight = u.upstream),"
+							" count(*) FILTER (WHERE t.priority_weight = u.absolute)"
+							" FROM %s.task_instance t JOIN unnest($3, $4, $5, $6, $7, $8)"
+							" AS u (task_id, queue, retries, downstream, upstream, absolute)"
+							" ON u.task_id = t.task_id WHERE t.dag_id = $1 AND t.run_id = $2",
+							tables->quoted_schema),
+				   &args, 1);
+	if (defaults->queue == NULL)
+		defaults->queue = row_text(0, 1);
+	if (!defaults->has_retries && !row_is_null(0, 2))
+	{
+		defaults->has_retries = true;
+		defaults->retries = row_int(0, 2);
+	}
+	for (int rule = 0; rule < BUILT_IN_WEIGHT_RULES; rule++)
+		defaults->matches[rule] += row_bigint(0, 3 + rule);
+}
+
+/* The first run of the version, which is Airflow's own; one that was cleared has other max_tries.
+ */
+static char *
+first_run(const AirflowTables *tables, const char *dag_id, const pg_uuid_t *version)
+{
+	static KeptPlan kept;
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	arg_uuid(&args, version);
+	query_run_kept(&kept,
+				   psprintf("SELECT run_id FROM %s.dag_run WHERE dag_id = $1"
+							" AND created_dag_version_id = $2 AND clear_number = 0"
+							" ORDER BY id LIMIT 1",
+							tables->quoted_schema),
+				   &args, 1);
+	return SPI_processed > 0 ? row_text(0, 1) : NULL;
+}
+
+static void
+apply_defaults(TaskPlan *plan, const ConfiguredDefaults *defaults)
+{
+	WeightRule rule = WEIGHT_DOWNSTREAM;
+
+	for (int other = 0; other < BUILT_IN_WEIGHT_RULES; other++)
+		if (defaults->matches[other] > defaults->matches[rule])
+			rule = other;
+	for (int i = 0; i < plan->count; i++)
+	{
+		PlannedTask *task = &plan->tasks[i];
+
+		if (task->queue_is_configured && defaults->queue != NULL)
+			task->queue = defaults->queue;
+		if (task->retries_are_configured && defaults->has_retries)
+			task->max_tries = defaults->retries;
+		if (task->configured_weights != NULL)
+			task->priority_weight =
+				priority_weight_checked(task->configured_weights[rule], task->task_id);
+	}
+}
+
+/*
+ * Fill in what the configuration has in both plans of a run that Airflow has created from
+ * "requested" (NULL: unknown) and that shall become one of "version".
+ */
+void
+configured_defaults_fill(const AirflowTables *tables, const char *dag_id, const char *run_id,
+						 const pg_uuid_t *version, TaskPlan *wanted, TaskPlan *requested)
+{
+	ConfiguredDefaults defaults = {0};
+	bool needed = false;
+	char *first;
+
+	for (int i = 0; i < wanted->count; i++)
+		needed = needed || is_configured(&wanted->tasks[i]);
+	if (!needed || tables->minor > AIRFLOW_3_0)
+		return;
+
+	if (requested != NULL)
+		learn_from_run(tables, dag_id, run_id, requested, &defaults);
+	first = first_run(tables, dag_id, version);
+	if (first != NULL && strcmp(first, run_id) != 0)
+		learn_from_run(tables, dag_id, first, wanted, &defaults);
+	apply_defaults(wanted, &defaults);
+	if (requested != NULL)
+		apply_defaults(requested, &defaults);
+}

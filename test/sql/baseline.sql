@@ -1,0 +1,74 @@
+-- baseline() and postflight(): figures before a migration, compared after it, and whether all is as it should be.
+\set ECHO none
+\getenv abs_srcdir PG_ABS_SRCDIR
+\i :abs_srcdir/fixtures/begin.sql
+\i :abs_srcdir/fixtures/health.sql
+SET client_min_messages = warning;
+TRUNCATE dag CASCADE;
+CREATE TABLE import_error (id serial PRIMARY KEY, filename text);
+CREATE TABLE connection (id serial PRIMARY KEY, conn_id text);
+DROP TABLE _airflow_moved__2_2__dangling__task_instance, _airflow_deleted__xcom__20250101000000, _xcom_archive;
+INSERT INTO dag (dag_id, bundle_name, is_paused, is_stale) VALUES ('a', 'b', false, false), ('b', 'b', true, false), ('c', 'b', false, true);
+INSERT INTO connection (conn_id) VALUES ('one'), ('two');
+INSERT INTO ab_user VALUES (1, 'admin');
+INSERT INTO dag_run (dag_id, run_id, run_type, state, start_date)
+    SELECT 'a', 'r' || i, 'manual', CASE WHEN i <= 6 THEN 'failed' ELSE 'success' END, now() - interval '1 min' * i
+    FROM generate_series(1, 70) i;
+INSERT INTO task_instance (id, dag_id, run_id, task_id, state, start_date, try_number, pool, pool_slots)
+    SELECT gen_random_uuid(), 'a', 'r' || i, 't', CASE WHEN i <= 6 THEN 'failed' ELSE 'success' END, now(), 1, 'p', 1
+    FROM generate_series(1, 70) i;
+RESET client_min_messages;
+
+SELECT check_name, severity, object, value, message FROM airflow_pin.baseline('upgrade');
+SELECT count(*), bool_and(taken_by = session_user) AS by FROM airflow_pin.baseline_figure WHERE label = 'upgrade';
+\set VERBOSITY sqlstate
+SELECT * FROM airflow_pin.baseline('upgrade');
+\set VERBOSITY default
+SELECT * FROM airflow_pin.baseline('');
+SELECT * FROM airflow_pin.postflight(NULL);
+SELECT * FROM airflow_pin.postflight('other');
+
+-- Nothing has changed, and nothing runs.
+SELECT severity, check_name, object, value, threshold, message FROM airflow_pin.postflight('upgrade');
+
+-- All is worse.
+DELETE FROM connection WHERE conn_id = 'two';
+DROP TABLE import_error;
+UPDATE dag SET is_paused = true;
+UPDATE dag SET is_stale = true WHERE dag_id = 'b';
+UPDATE dag_run SET start_date = now() - interval '2 hours' WHERE state = 'success' AND start_date < now() - interval '20 min';
+UPDATE dag_run SET state = 'failed' WHERE start_date > now() - interval '20 min';
+UPDATE task_instance SET state = 'queued', queued_dttm = now() - interval '11 min' WHERE run_id = 'r70';
+UPDATE task_instance SET state = 'failed' WHERE run_id IN ('r7', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14');
+UPDATE alembic_version SET version_num = 'd59cbbef95eb';
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'dag_run_pkey'::regclass;
+CREATE TABLE _airflow_moved__3_0__dangling__xcom (key text);
+SELECT severity, check_name, object, regexp_replace(value, '^66\d$', '66N') AS value, threshold,
+       regexp_replace(message, '66\d', '66N') AS message, fix_sql
+FROM airflow_pin.postflight('upgrade') WHERE severity <> 'ok';
+UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'dag_run_pkey'::regclass;
+UPDATE alembic_version SET version_num = 'd2f4e1b3c5a7';
+
+-- Up again. Pins that exist and are not in force are critical.
+INSERT INTO job (state, job_type, latest_heartbeat) SELECT 'running', t, now() FROM unnest(ARRAY['SchedulerJob', 'TriggererJob', 'DagProcessorJob']) t;
+CREATE TABLE ab_group (id int);
+CREATE TABLE ab_group_role (id int);
+CREATE TABLE ab_user_group (id int);
+SELECT severity, check_name, object, message FROM airflow_pin.postflight('upgrade')
+WHERE check_name IN ('revision', 'pins', 'fab_tables', 'heartbeats', 'invalid_indexes');
+INSERT INTO airflow_pin.pinned_version (dag_id, valid_from, version_number, dag_version_id, on_mismatch)
+    VALUES ('a', now(), 1, gen_random_uuid(), 'reject');
+SELECT airflow_pin.detach();
+SELECT severity, message, hint FROM airflow_pin.postflight('upgrade') WHERE check_name = 'pins';
+
+-- Estimates tolerate a tenth.
+UPDATE airflow_pin.baseline_figure SET value = 77, estimated = true WHERE figure = 'rows' AND object = 'dag_run';
+SELECT severity, message FROM airflow_pin.postflight('upgrade') WHERE object = 'dag_run';
+UPDATE airflow_pin.baseline_figure SET value = 78 WHERE figure = 'rows' AND object = 'dag_run';
+SELECT severity, message FROM airflow_pin.postflight('upgrade') WHERE object = 'dag_run';
+
+-- Who only monitors may compare, and not take a baseline.
+SET ROLE airflow_pin_monitor;
+SELECT count(*) > 0 AS compared FROM airflow_pin.postflight('upgrade');
+SELECT * FROM airflow_pin.baseline('mine');
+RESET ROLE;
