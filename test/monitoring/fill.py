@@ -68,10 +68,12 @@ def main() -> None:
     cursor.execute("SELECT airflow_pin.attach()")
     for dag_id, on_mismatch in PINS.items():
         cursor.execute("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", (dag_id, on_mismatch))
-    # As "airflow db clean" does it with an old version.
+    # What should not be done, and the extension does not let happen while it is enabled.
+    cursor.execute("SET airflow_pin.enabled = off")
     cursor.execute("DELETE FROM task_instance WHERE dag_id = 'lost'")
     cursor.execute("DELETE FROM dag_version WHERE dag_id = 'lost' AND version_number = 1")
     create_runs(2)
+    cursor.execute("SELECT airflow_pin.baseline('before')")
     cursor.execute("UPDATE dag_run SET queued_at = now() - interval '2 hours' WHERE dag_id = 'rewritten'")
 
 

@@ -305,6 +305,8 @@ def check_nagios_statuses() -> None:
     check_nagios("CRITICAL", 2, "CRITICAL pin lost: pinned version 1 version_missing")
     check_nagios("CRITICAL by a failed run", 2, "CRITICAL decision lost: 1 runs failed: The pinned version 1", "pins")
     check_nagios("UNKNOWN: a target that is none", 3, '"3.x" is not a version', "-t", "3.x", "preflight")
+    check_nagios("postflight", 2, "CRITICAL heartbeats scheduler: ", "-l", "before", "postflight")
+    check_nagios("UNKNOWN: no baseline", 3, 'no baseline "none"', "-l", "none", "postflight")
     check_nagios("UNKNOWN: no extension", 3, "airflow_pin", database="postgres")
     check_nagios("UNKNOWN: no database", 3, 'database "nowhere" does not exist', database="nowhere")
     check_nagios("UNKNOWN: bad option", 3, "bad option -z", "-z")
