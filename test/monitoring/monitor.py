@@ -371,6 +371,8 @@ def check_migration(prometheus: Prometheus) -> None:
         idle = 'sql_airflow_pin_locks{col="idle_in_transaction"} > bool 0'
         CHECKS.wait("one is idle in transaction", lambda: migrated(idle), 1)
         CHECKS.wait("AirflowMigrationBlocked fires", lambda: alert in prometheus.alerts())
+        preflight = f'sql_airflow_pin_preflight{{database="{MIGRATED}"}}'
+        CHECKS.wait("preflight() is left out meanwhile", lambda: prometheus.query(preflight), [])
         check_nagios("CRITICAL: blocked", 2, "migration serialized_dag: blocked: ", "migration", database=MIGRATED)
         [(end_sql,)] = fetch(MIGRATED, "SELECT end_sql FROM airflow_pin.migration_status() WHERE verdict = 'blocked'")
         fetch(MIGRATED, end_sql)

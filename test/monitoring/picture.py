@@ -13,7 +13,7 @@ import psycopg2
 from monitor import MIGRATED, fetch, get, migrate, start, transaction
 
 PICTURE = Path(sys.argv[4])
-WIDTH, LEFT, HEIGHT, GAP = 900, 150, 90, 50
+WIDTH, LEFT, HEIGHT, GAP = 900, 190, 90, 50
 VERDICTS = {
     "working": "#3a9d5d", "blocked": "#d04437", "stalled": "#8b1a1a", "idle in transaction": "#e0a030",
     "not running": "#c8c8c8",
@@ -40,19 +40,20 @@ def log_in() -> None:
     connection.close()
 
 
-def wait_for_verdict(verdict: str) -> str:
-    while True:
-        rows = fetch(MIGRATED, f"SELECT end_sql FROM airflow_pin.migration_status() WHERE verdict = '{verdict}'")
-        if rows:
-            return rows[0][0]
+def wait_until_blocked() -> str:
+    """By the idle session. Returns what ends it."""
+    sql = """SELECT end_sql FROM airflow_pin.migration_status()
+             WHERE verdict = 'blocked' AND evidence LIKE '%idle in transaction%'"""
+    while not (rows := fetch(MIGRATED, sql)):
         time.sleep(0.5)
+    return rows[0][0]
 
 
 def watch_migration() -> None:
     """Behind an idle reader of ab_role, as in apache/airflow#65350, which is ended after a while."""
     with transaction(MIGRATED, "SELECT count(*) FROM ab_role"):
         migration = migrate()
-        end_sql = wait_for_verdict("blocked")
+        end_sql = wait_until_blocked()
         visitor = threading.Thread(target=log_in)
         visitor.start()
         time.sleep(BLOCKED_SECONDS)
@@ -125,7 +126,7 @@ def draw(prometheus, start_at: float, end: float) -> str:
     metric = "sql_airflow_pin_migration"
     picture = Picture(end - start_at)
     picture.verdicts(series(f'sum by (verdict) ({metric}{{col="sessions"}})', "verdict"))
-    progress = series(f'max by (relation, revision) ({metric}{{col="percent"}})', "relation")
+    progress = series(f'max by (relation, revision, phase) ({metric}{{col="percent"}})', "relation")
     # short operations are drawn, but not named
     named = [(name if len(samples) >= 3 else "", samples) for name, samples in sorted(progress, key=lambda one: one[1])]
     picture.graph("operation done", "%", named)
