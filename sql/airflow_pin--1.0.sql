@@ -134,6 +134,17 @@ CREATE TABLE airflow_pin.paused_dag (
 COMMENT ON TABLE airflow_pin.paused_dag IS
 'The DAGs that pause_all() paused, by label, and whether resume() has brought them back.';
 
+CREATE TABLE airflow_pin.throttle (
+    label           text PRIMARY KEY,
+    max_active_runs integer NOT NULL CHECK (max_active_runs > 0),
+    before          jsonb NOT NULL,
+    throttled_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    throttled_by    name NOT NULL DEFAULT session_user
+);
+CREATE UNIQUE INDEX throttle_one_idx ON airflow_pin.throttle ((true));
+COMMENT ON TABLE airflow_pin.throttle IS
+'The limit that throttle() holds DAGs to, and what their max_active_runs was before, by DAG. At most one row.';
+
 CREATE TABLE airflow_pin.baseline_figure (
     label     text NOT NULL,
     figure    text NOT NULL,
@@ -152,11 +163,12 @@ SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pin_history', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.paused_dag', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.baseline_figure', '');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.throttle', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pin_history_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision_id_seq', '');
 
 GRANT SELECT ON airflow_pin.pinned_version, airflow_pin.pin_history, airflow_pin.run_decision,
-    airflow_pin.paused_dag, airflow_pin.baseline_figure TO pg_monitor;
+    airflow_pin.paused_dag, airflow_pin.baseline_figure, airflow_pin.throttle TO pg_monitor;
 
 ---------------------------------------------------------------------------------------------------
 -- Triggers
@@ -393,6 +405,21 @@ CREATE FUNCTION airflow_pin.resume(label text, tag text DEFAULT NULL, dag_like t
     RETURNS SETOF text LANGUAGE c AS 'MODULE_PATHNAME', 'resume';
 COMMENT ON FUNCTION airflow_pin.resume(text, text, text, integer) IS
 'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag, 55P03 dag is locked, naming who holds it.';
+
+CREATE FUNCTION airflow_pin.hold_max_active_runs() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'hold_max_active_runs';
+COMMENT ON FUNCTION airflow_pin.hold_max_active_runs() IS
+'Trigger for Airflow''s dag, put there by throttle(): a max_active_runs above its argument, or without a value, becomes the argument. Raises nothing.';
+
+CREATE FUNCTION airflow_pin.throttle(label text, max_active_runs integer)
+    RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'throttle';
+COMMENT ON FUNCTION airflow_pin.throttle(text, integer) IS
+'Holds max_active_runs of every DAG down to the limit, although each parse writes it back, until unthrottle(); returns the number of DAGs whose limit was higher. Calling it again with the same label changes the limit. Needs to own table dag (or to be superuser) and ACCESS EXCLUSIVE on it for a moment: raises 55P03 after 2 s, naming who holds it. Other errors: 22004 no label, 22023 limit below 1, 55000 throttled under another label, 0A000 before Airflow 3.1, whose scheduler does not read this column, 42P01 no Airflow tables.';
+
+CREATE FUNCTION airflow_pin.unthrottle(label text)
+    RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'unthrottle';
+COMMENT ON FUNCTION airflow_pin.unthrottle(text) IS
+'Ends throttle(): takes its trigger off and gives the DAGs back the max_active_runs that they had, but for those that were set lower since; returns their number. Locks and rights as throttle(). Errors: 22004 no label, 42704 not throttled under it, 55P03 dag is locked, 0A000 before Airflow 3.1.';
 
 CREATE FUNCTION airflow_pin.baseline(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp

@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
+#include "health/label.h"
 #include "health/checks.h"
 #include "health/figures.h"
 #include "util/owner_scope.h"
@@ -23,17 +24,6 @@
 
 PG_FUNCTION_INFO_V1(baseline);
 PG_FUNCTION_INFO_V1(postflight);
-
-static char *
-required_label(FunctionCallInfo fcinfo)
-{
-	char *label = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
-
-	if (label == NULL || label[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("label must not be empty"),
-						errhint("Name the occasion, like 'upgrade to 3.3'.")));
-	return label;
-}
 
 /* When the baseline was taken, as text; NULL when there is none of that label. */
 static char *

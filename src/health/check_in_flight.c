@@ -10,6 +10,7 @@
 #include "health/relation_size.h"
 
 #define QUEUED_LONG_SECONDS 3600
+#define MAX_NAMED 20 /* DAGs that get a finding each */
 
 static bool
 has_kind(List *items, const char *kind)
@@ -69,6 +70,14 @@ add_state(FindingList *findings, List *items, const InFlight *first)
 	findings_add(findings, &finding);
 }
 
+static double
+queued_seconds(const InFlight *item)
+{
+	if (strcmp(item->state, "queued") != 0 || TIMESTAMP_IS_NOBEGIN(item->oldest))
+		return 0;
+	return (double) (GetCurrentTimestamp() - item->oldest) / USECS_PER_SEC;
+}
+
 /* What has been queued for so long is not going to run by itself. */
 static void
 add_queued_long(FindingList *findings, const InFlight *item)
@@ -77,19 +86,41 @@ add_queued_long(FindingList *findings, const InFlight *item)
 					   .severity = SEVERITY_WARNING,
 					   .object = item->dag_id,
 					   .threshold = "1 hour"};
-	double seconds;
 
-	if (strcmp(item->state, "queued") != 0 || TIMESTAMP_IS_NOBEGIN(item->oldest))
-		return;
-	seconds = (double) (GetCurrentTimestamp() - item->oldest) / USECS_PER_SEC;
-	if (seconds <= QUEUED_LONG_SECONDS)
-		return;
-	finding.value = psprintf("%.1f hours", seconds / SECS_PER_HOUR);
+	finding.value = psprintf("%.1f hours", queued_seconds(item) / SECS_PER_HOUR);
 	finding.message = psprintf(INT64_FORMAT " %s of DAG \"%s\" in state queued, the oldest for %s",
 							   item->count, item->kind, item->dag_id, finding.value);
 	finding.hint = "It waits for a pool slot, an executor that is gone, or a version that is gone: "
 				   "let it run, or mark it failed, before the migration.";
 	findings_add(findings, &finding);
+}
+
+/* A finding for each DAG, as long as they are not many. */
+static void
+check_queued_long(FindingList *findings, List *items)
+{
+	int found = 0;
+	ListCell *cell;
+
+	foreach (cell, items)
+	{
+		const InFlight *item = lfirst(cell);
+
+		if (item->blockers != NULL || queued_seconds(item) <= QUEUED_LONG_SECONDS)
+			continue;
+		if (++found <= MAX_NAMED)
+			add_queued_long(findings, item);
+	}
+	if (found > MAX_NAMED)
+		findings_add(findings, &(Finding){.check_name = "queued_long",
+										  .severity = SEVERITY_WARNING,
+										  .value = psprintf("%d", found),
+										  .threshold = "1 hour",
+										  .message = psprintf("%d more DAGs have something queued "
+															  "for more than an hour",
+															  found - MAX_NAMED),
+										  .hint = "SELECT * FROM airflow_pin.in_flight() shows "
+												  "all."});
 }
 
 void
@@ -107,15 +138,12 @@ check_in_flight(const Preflight *preflight)
 
 		if (item->blockers != NULL)
 			add_unknown(findings, item);
-		else
-		{
-			if (previous == NULL || strcmp(previous->kind, item->kind) != 0 ||
-				strcmp(previous->state, item->state) != 0)
-				add_state(findings, items, item);
-			add_queued_long(findings, item);
-		}
+		else if (previous == NULL || strcmp(previous->kind, item->kind) != 0 ||
+				 strcmp(previous->state, item->state) != 0)
+			add_state(findings, items, item);
 		previous = item;
 	}
+	check_queued_long(findings, items);
 	for (int i = 0; i < (int) lengthof(kinds); i++)
 	{
 		Finding finding = {.check_name = "in_flight", .value = "0", .threshold = "0"};

@@ -18,6 +18,7 @@
 #include "utils/guc.h"
 
 #include "airflow/catalog.h"
+#include "health/label.h"
 #include "health/relations.h"
 #include "util/lock_blockers.h"
 #include "util/owner_scope.h"
@@ -59,17 +60,6 @@ dags_begin(OwnerScope *scope, Oid dag)
 	owner_scope_enter_foreign(scope, dag);
 	(void) set_config_option("lock_timeout", ROW_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-static char *
-required_label(FunctionCallInfo fcinfo)
-{
-	char *label = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
-
-	if (label == NULL || label[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("label must not be empty"),
-						errhint("Name the occasion, like 'upgrade to 3.3'.")));
-	return label;
 }
 
 /* The first column of the rows of the last query, as a text array. */

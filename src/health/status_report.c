@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 
 #include "airflow/catalog.h"
+#include "health/label.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
@@ -88,14 +89,11 @@ of_label(const char *table, const char *label, const char *sql)
 Datum
 status_report(PG_FUNCTION_ARGS)
 {
-	char *label = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *label = required_label(fcinfo);
 	MemoryContext caller = CurrentMemoryContext;
 	StringInfoData report;
 	text *result;
 
-	if (label == NULL || label[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("label must not be empty"),
-						errhint("Name the occasion, like 'upgrade to 3.3'.")));
 	SPI_connect();
 	initStringInfo(&report);
 	query_run("SELECT to_char(clock_timestamp(), " MINUTE ")", NULL, false, 1);

@@ -9,93 +9,20 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
 #include "pin/commands.h"
-#include "util/guarded.h"
-#include "util/lock_blockers.h"
-#include "util/query.h"
+#include "util/table_ddl.h"
 
-#define DETACH_LOCK_TIMEOUT 2000
-
-#define MAX_STATEMENTS (3 * ATTACHED_TRIGGERS)
-
-/* DDL that must not wait long for its locks: all of it or nothing. */
-typedef struct TableDdl
-{
-	int count;
-	const char *sql[MAX_STATEMENTS];
-	const char *tables[MAX_STATEMENTS];
-	Oid relations[MAX_STATEMENTS];
-	int current;
-	int lock_timeout; /* milliseconds */
-	LOCKMODE lock;	  /* that the statements take */
-	const char *schema;
-	void (*prepare)(struct TableDdl *ddl); /* adds the statements */
-} TableDdl;
+StaticAssertDecl(3 * ATTACHED_TRIGGERS <= TABLE_DDL_MAX_STATEMENTS,
+				 "attach() may need three statements a trigger");
 
 PG_FUNCTION_INFO_V1(pin_attach);
 PG_FUNCTION_INFO_V1(pin_detach);
-
-static void
-add_ddl(TableDdl *ddl, const char *table, Oid relation, char *sql)
-{
-	Assert(ddl->count < MAX_STATEMENTS);
-	ddl->sql[ddl->count] = sql;
-	ddl->tables[ddl->count] = table;
-	ddl->relations[ddl->count] = relation;
-	ddl->count++;
-}
-
-/* GuardedCall: find out what is to be done and do it, as the caller and with its rights. */
-static void
-run_ddl(void *arg)
-{
-	TableDdl *ddl = arg;
-	int guc_level = NewGUCNestLevel();
-
-	(void) set_config_option("lock_timeout", psprintf("%d", ddl->lock_timeout), PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	SPI_connect();
-	ddl->prepare(ddl);
-	for (ddl->current = 0; ddl->current < ddl->count; ddl->current++)
-		query_run(ddl->sql[ddl->current], NULL, false, 0);
-	SPI_finish();
-	AtEOXact_GUC(true, guc_level);
-}
-
-static void
-run_ddl_or_give_up(TableDdl *ddl)
-{
-	ErrorData *error = guarded_call(run_ddl, ddl);
-	char *blockers;
-
-	if (error == NULL)
-		return;
-	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
-		ReThrowError(error);
-	if (ddl->current >= ddl->count)
-		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-						errmsg("could not lock Airflow's tables within %d ms", ddl->lock_timeout),
-						errdetail("Somebody holds an ACCESS EXCLUSIVE lock on one of them."),
-						errhint("Wait until they are done and try again, or raise lock_timeout. "
-								"Nothing was changed.")));
-	blockers = lock_blockers(ddl->relations[ddl->current], ddl->lock);
-	ereport(ERROR,
-			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-			 errmsg("could not lock table \"%s\" within %d ms", ddl->tables[ddl->current],
-					ddl->lock_timeout),
-			 blockers ? errdetail("Sessions that hold or await a lock on it: %s.", blockers)
-					  : errdetail("Whoever held a lock on it has let go of it."),
-			 errhint("Wait until they are done and try again, or raise lock_timeout. Nothing was "
-					 "changed.")));
-}
 
 static int
 interval_milliseconds(const Interval *interval)
@@ -150,13 +77,14 @@ add_trigger(TableDdl *ddl, const char *schema, const AttachedTrigger *trigger)
 	if (state == ATTACH_PRESENT)
 		return;
 	if (state == ATTACH_DISABLED)
-		add_ddl(ddl, trigger->table, relation,
-				psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), table));
-	add_ddl(ddl, trigger->table, relation,
-			psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION airflow_pin.%s()",
-					 trigger->name, trigger->event, table,
-					 TRIGGER_FOR_ROW(trigger->type) ? "ROW" : "STATEMENT", trigger->function));
-	add_ddl(
+		table_ddl_add(ddl, trigger->table, relation,
+					  psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), table));
+	table_ddl_add(
+		ddl, trigger->table, relation,
+		psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION airflow_pin.%s()",
+				 trigger->name, trigger->event, table,
+				 TRIGGER_FOR_ROW(trigger->type) ? "ROW" : "STATEMENT", trigger->function));
+	table_ddl_add(
 		ddl, trigger->table, relation,
 		psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin", trigger->name, table));
 }
@@ -179,14 +107,14 @@ prepare_attach(TableDdl *ddl)
 Datum
 pin_attach(PG_FUNCTION_ARGS)
 {
-	TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT,
+	TableDdl ddl = {.lock_timeout = TABLE_DDL_LOCK_TIMEOUT,
 					.lock = ShareRowExclusiveLock,
 					.prepare = prepare_attach};
 
 	ddl.schema = PG_ARGISNULL(0) ? airflow_schema() : NameStr(*PG_GETARG_NAME(0));
 	if (!PG_ARGISNULL(1))
 		ddl.lock_timeout = interval_milliseconds(PG_GETARG_INTERVAL_P(1));
-	run_ddl_or_give_up(&ddl);
+	table_ddl_run(&ddl);
 	PG_RETURN_VOID();
 }
 
@@ -200,9 +128,9 @@ prepare_detach(TableDdl *ddl)
 		char *name;
 
 		if (airflow_find_trigger(relation, trigger, &name) != ATTACH_MISSING)
-			add_ddl(ddl, trigger->table, relation,
-					psprintf("DROP TRIGGER %s ON %s", quote_identifier(name),
-							 quote_qualified_identifier(ddl->schema, trigger->table)));
+			table_ddl_add(ddl, trigger->table, relation,
+						  psprintf("DROP TRIGGER %s ON %s", quote_identifier(name),
+								   quote_qualified_identifier(ddl->schema, trigger->table)));
 	}
 }
 
@@ -216,12 +144,12 @@ pin_detach(PG_FUNCTION_ARGS)
 
 	while ((schema = airflow_attached_schema()) != NULL)
 	{
-		TableDdl ddl = {.lock_timeout = DETACH_LOCK_TIMEOUT,
+		TableDdl ddl = {.lock_timeout = TABLE_DDL_LOCK_TIMEOUT,
 						.lock = AccessExclusiveLock,
 						.prepare = prepare_detach};
 
 		ddl.schema = schema;
-		run_ddl_or_give_up(&ddl);
+		table_ddl_run(&ddl);
 	}
 	PG_RETURN_VOID();
 }

@@ -14,7 +14,7 @@ require(FunctionCallInfo fcinfo, const char *function, TriggerEvent event, const
 	if (!CALLED_AS_TRIGGER(fcinfo) || (trigger->tg_event & TIMING_EVENT_AND_LEVEL) != event)
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function \"%s\" must be fired %s", function, fired),
-						errhint("Attach it with: SELECT airflow_pin.attach();")));
+						errhint("Such triggers are made by airflow_pin.attach() and throttle().")));
 	return trigger;
 }
 
@@ -25,6 +25,20 @@ require_before_update_row(FunctionCallInfo fcinfo, const char *function)
 	return require(fcinfo, function,
 				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_UPDATE | TRIGGER_EVENT_ROW,
 				   "BEFORE UPDATE FOR EACH ROW");
+}
+
+/* The same for BEFORE INSERT OR UPDATE FOR EACH ROW. */
+TriggerData *
+require_before_write_row(FunctionCallInfo fcinfo, const char *function)
+{
+	if (CALLED_AS_TRIGGER(fcinfo) &&
+		TRIGGER_FIRED_BY_INSERT(((TriggerData *) fcinfo->context)->tg_event))
+		return require(fcinfo, function,
+					   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW,
+					   "BEFORE INSERT OR UPDATE FOR EACH ROW");
+	return require(fcinfo, function,
+				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_UPDATE | TRIGGER_EVENT_ROW,
+				   "BEFORE INSERT OR UPDATE FOR EACH ROW");
 }
 
 /* The same for BEFORE DELETE FOR EACH ROW. */

@@ -11,6 +11,7 @@
 #include "fmgr.h"
 
 extern TriggerData *require_before_update_row(FunctionCallInfo fcinfo, const char *function);
+extern TriggerData *require_before_write_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_delete_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_after_delete_statement(FunctionCallInfo fcinfo, const char *function);
 

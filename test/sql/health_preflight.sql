@@ -29,6 +29,10 @@ VALUES (gen_random_uuid(), 'a', 'r1', 't1', 'running', 1, 'p', 1, NULL),
        (gen_random_uuid(), 'b', 'r2', 't2', 'queued', 1, 'p', 1, now() - interval '2 days');
 SELECT check_name, severity, object, value, threshold FROM findings WHERE check_name IN ('in_flight', 'queued_long');
 SELECT airflow_pin.is_ready('3.3.2');
+-- Many DAGs are not named one by one.
+INSERT INTO dag_run (dag_id, run_id, run_type, state, queued_at)
+SELECT 'many' || i, 'r', 'manual', 'queued', now() - interval '2 hours' FROM generate_series(1, 30) i;
+SELECT count(*), max(message) FILTER (WHERE object IS NULL) AS rest FROM findings WHERE check_name = 'queued_long';
 TRUNCATE dag_run, task_instance, backfill;
 
 -- Leftovers, and dead rows.

@@ -1,0 +1,267 @@
+/*
+ * throttle.c
+ *		throttle() and unthrottle(): hold max_active_runs of every DAG down, for the first day after
+ *a migration.
+ *
+ * The DAG processor writes dag.max_active_runs back at each parse, so a trigger on dag keeps it
+ *down. The limit is the trigger's argument: a parse pays for no look-up. What the limits were is
+ *remembered in the table throttle; the parse after the end writes them anyway.
+ *
+ * The scheduler takes the limit from dag from Airflow 3.1 on (jobs/scheduler_job_runner.py:
+ * dag_run.max_active_runs), before that from the serialized DAG.
+ */
+#include "airflow_pin.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "airflow/catalog.h"
+#include "health/label.h"
+#include "health/relations.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+#include "util/table_ddl.h"
+#include "util/trigger_call.h"
+
+#define TRIGGER_NAME "airflow_pin_throttle"
+
+PG_FUNCTION_INFO_V1(throttle);
+PG_FUNCTION_INFO_V1(unthrottle);
+PG_FUNCTION_INFO_V1(hold_max_active_runs);
+
+typedef struct ThrottleCall
+{
+	const char *label;
+	int limit; /* 0: none any more */
+	Oid dag;
+	const char *table; /* its quoted name */
+} ThrottleCall;
+
+/* Trigger: a limit above the argument becomes the argument. */
+Datum
+hold_max_active_runs(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = require_before_write_row(fcinfo, "hold_max_active_runs");
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	HeapTuple row =
+		TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	int column = SPI_fnumber(desc, "max_active_runs");
+	Datum limit;
+	Datum value;
+	bool isnull;
+
+	if (column <= 0 || SPI_gettypeid(desc, column) != INT4OID || trigger->tg_trigger->tgnargs != 1)
+		return PointerGetDatum(row);
+	limit = DirectFunctionCall1(int4in, CStringGetDatum(trigger->tg_trigger->tgargs[0]));
+	value = heap_getattr(row, column, desc, &isnull);
+	if (!isnull && DatumGetInt32(value) <= DatumGetInt32(limit))
+		return PointerGetDatum(row);
+	isnull = false;
+	return PointerGetDatum(heap_modify_tuple_by_cols(row, desc, 1, &column, &limit, &isnull));
+}
+
+static void
+find_dag(ThrottleCall *call)
+{
+	const char *schema = airflow_schema();
+	Oid dag_run = airflow_relation_oid(schema, "dag_run");
+
+	call->dag = airflow_relation_oid(schema, "dag");
+	call->table = quote_qualified_identifier(schema, "dag");
+	if (!OidIsValid(call->dag) || !OidIsValid(dag_run))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("schema \"%s\" has no Airflow tables", schema),
+						errhint("Check airflow_pin.airflow_schema.")));
+	/* A column that came with 3.1. */
+	if (get_attnum(dag_run, "triggering_user_name") == InvalidAttrNumber)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("runs can be throttled from Airflow 3.1 on"),
+						errdetail("Before that the scheduler takes max_active_runs from the "
+								  "serialized DAG, not from table dag."),
+						errhint("Bring DAGs back in smaller waves: airflow_pin.resume().")));
+}
+
+/* The label that is in force, in the SPI procedure's memory; NULL: there is none. */
+static const char *
+label_in_force(void)
+{
+	OwnerScope scope;
+
+	owner_scope_enter(&scope, pin_relation("throttle"));
+	query_run("SELECT label FROM airflow_pin.throttle", NULL, false, 1);
+	owner_scope_leave(&scope);
+	return SPI_processed > 0 ? row_text(0, 1) : NULL;
+}
+
+static bool
+has_trigger(Oid dag)
+{
+	QueryArgs args = {0};
+
+	arg_datum(&args, OIDOID, ObjectIdGetDatum(dag));
+	query_run("SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid OPERATOR(pg_catalog.=) $1"
+			  " AND t.tgname OPERATOR(pg_catalog.=) '" TRIGGER_NAME "'",
+			  &args, false, 1);
+	return SPI_processed > 0;
+}
+
+/* The statements that put the trigger there with the limit, or take it off. */
+static void
+prepare_trigger(TableDdl *ddl)
+{
+	const ThrottleCall *call = ddl->arg;
+
+	if (has_trigger(call->dag))
+		table_ddl_add(ddl, "dag", call->dag,
+					  psprintf("DROP TRIGGER " TRIGGER_NAME " ON %s", call->table));
+	if (call->limit == 0)
+		return;
+	table_ddl_add(ddl, "dag", call->dag,
+				  psprintf("CREATE TRIGGER " TRIGGER_NAME " BEFORE INSERT OR UPDATE ON %s"
+						   " FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs('%d')",
+						   call->table, call->limit));
+	table_ddl_add(ddl, "dag", call->dag,
+				  psprintf("ALTER TRIGGER " TRIGGER_NAME " ON %s DEPENDS ON EXTENSION airflow_pin",
+						   call->table));
+}
+
+static void
+set_trigger(ThrottleCall *call)
+{
+	TableDdl ddl = {.lock_timeout = TABLE_DDL_LOCK_TIMEOUT,
+					.lock = AccessExclusiveLock,
+					.arg = call,
+					.prepare = prepare_trigger};
+
+	table_ddl_run(&ddl);
+}
+
+/* Remember the limits that are above; what was remembered under the label before goes on. */
+static void
+remember(const ThrottleCall *call)
+{
+	QueryArgs args = {0};
+	OwnerScope scope;
+
+	arg_int(&args, call->limit);
+	owner_scope_enter_foreign(&scope, call->dag);
+	query_run(psprintf("SELECT coalesce(jsonb_object_agg(dag_id, max_active_runs), '{}')::text"
+					   " FROM %s WHERE max_active_runs > $1 OR max_active_runs IS NULL",
+					   call->table),
+			  &args, false, 1);
+	owner_scope_leave(&scope);
+	arg_text(&args, call->label);
+	arg_text(&args, row_required_text(0, 1));
+	owner_scope_enter(&scope, pin_relation("throttle"));
+	query_run("INSERT INTO airflow_pin.throttle AS t (max_active_runs, label, before)"
+			  " VALUES ($1, $2, $3::jsonb) ON CONFLICT (label) DO UPDATE SET"
+			  " max_active_runs = excluded.max_active_runs, before = excluded.before || t.before,"
+			  " throttled_at = excluded.throttled_at, throttled_by = excluded.throttled_by",
+			  &args, false, 0);
+	owner_scope_leave(&scope);
+}
+
+/* The trigger does the rest. Returns the number of DAGs. */
+static int32
+lower_limits(const ThrottleCall *call)
+{
+	QueryArgs args = {0};
+	OwnerScope scope;
+
+	arg_int(&args, call->limit);
+	owner_scope_enter_foreign(&scope, call->dag);
+	query_run(psprintf("UPDATE %s SET max_active_runs = $1"
+					   " WHERE max_active_runs > $1 OR max_active_runs IS NULL",
+					   call->table),
+			  &args, false, 0);
+	owner_scope_leave(&scope);
+	return (int32) SPI_processed;
+}
+
+/*
+ * throttle(label text, max_active_runs integer)
+ */
+Datum
+throttle(PG_FUNCTION_ARGS)
+{
+	ThrottleCall call = {.label = required_label(fcinfo)};
+	const char *other;
+	int32 lowered;
+
+	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("max_active_runs must be at least 1"),
+						errhint("To let nothing run, pause: airflow_pin.pause_all().")));
+	call.limit = PG_GETARG_INT32(1);
+	find_dag(&call);
+	SPI_connect();
+	other = label_in_force();
+	if (other != NULL && strcmp(other, call.label) != 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("runs are throttled under label \"%s\" already", other),
+						errhint("Call it with that label, or first unthrottle(%s).",
+								quote_literal_cstr(other))));
+	set_trigger(&call);
+	remember(&call);
+	lowered = lower_limits(&call);
+	SPI_finish();
+	PG_RETURN_INT32(lowered);
+}
+
+/* Give back what was remembered, where nobody has set another limit since. */
+static int32
+raise_limits(const ThrottleCall *call, int32 limit, const char *before)
+{
+	QueryArgs args = {0};
+	OwnerScope scope;
+
+	arg_int(&args, limit);
+	arg_text(&args, before);
+	owner_scope_enter_foreign(&scope, call->dag);
+	query_run(psprintf("UPDATE %s d SET max_active_runs = b.value::int"
+					   " FROM jsonb_each_text($2::jsonb) b"
+					   " WHERE d.dag_id = b.key AND d.max_active_runs = $1",
+					   call->table),
+			  &args, false, 0);
+	owner_scope_leave(&scope);
+	return (int32) SPI_processed;
+}
+
+/*
+ * unthrottle(label text)
+ */
+Datum
+unthrottle(PG_FUNCTION_ARGS)
+{
+	ThrottleCall call = {.label = required_label(fcinfo)};
+	QueryArgs args = {0};
+	OwnerScope scope;
+	int32 limit;
+	const char *before;
+	int32 raised;
+
+	find_dag(&call);
+	SPI_connect();
+	arg_text(&args, call.label);
+	owner_scope_enter(&scope, pin_relation("throttle"));
+	query_run("DELETE FROM airflow_pin.throttle WHERE label = $1"
+			  " RETURNING max_active_runs, before::text",
+			  &args, false, 0);
+	owner_scope_leave(&scope);
+	if (SPI_processed == 0)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("runs are not throttled under label \"%s\"", call.label),
+						errhint("SELECT label FROM airflow_pin.throttle shows what is in force.")));
+	limit = row_int(0, 1);
+	before = row_required_text(0, 2);
+	set_trigger(&call);
+	raised = raise_limits(&call, limit, before);
+	SPI_finish();
+	PG_RETURN_INT32(raised);
+}

@@ -1,0 +1,70 @@
+/*
+ * table_ddl.c
+ *		DDL on Airflow's tables that gives up rather than queue behind a long lock.
+ */
+#include "table_ddl.h"
+
+#include "executor/spi.h"
+#include "utils/guc.h"
+
+#include "util/guarded.h"
+#include "util/lock_blockers.h"
+#include "util/query.h"
+
+void
+table_ddl_add(TableDdl *ddl, const char *table, Oid relation, char *sql)
+{
+	Assert(ddl->count < TABLE_DDL_MAX_STATEMENTS);
+	ddl->sql[ddl->count] = sql;
+	ddl->tables[ddl->count] = table;
+	ddl->relations[ddl->count] = relation;
+	ddl->count++;
+}
+
+/* GuardedCall: find out what is to be done and do it, as the caller and with its rights. */
+static void
+run_ddl(void *arg)
+{
+	TableDdl *ddl = arg;
+	int guc_level = NewGUCNestLevel();
+
+	(void) set_config_option("lock_timeout", psprintf("%d", ddl->lock_timeout), PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	SPI_connect();
+	ddl->prepare(ddl);
+	for (ddl->current = 0; ddl->current < ddl->count; ddl->current++)
+		query_run(ddl->sql[ddl->current], NULL, false, 0);
+	SPI_finish();
+	AtEOXact_GUC(true, guc_level);
+}
+
+/*
+ * Run the statements that prepare() adds. Raises 55P03, with nothing done, when a lock is not to be
+ * had within the timeout, and says who has it.
+ */
+void
+table_ddl_run(TableDdl *ddl)
+{
+	ErrorData *error = guarded_call(run_ddl, ddl);
+	char *blockers;
+
+	if (error == NULL)
+		return;
+	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
+	if (ddl->current >= ddl->count)
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+						errmsg("could not lock Airflow's tables within %d ms", ddl->lock_timeout),
+						errdetail("Somebody holds an ACCESS EXCLUSIVE lock on one of them."),
+						errhint("Wait until they are done and try again, or raise lock_timeout. "
+								"Nothing was changed.")));
+	blockers = lock_blockers(ddl->relations[ddl->current], ddl->lock);
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not lock table \"%s\" within %d ms", ddl->tables[ddl->current],
+					ddl->lock_timeout),
+			 blockers ? errdetail("Sessions that hold or await a lock on it: %s.", blockers)
+					  : errdetail("Whoever held a lock on it has let go of it."),
+			 errhint("Wait until they are done and try again, or raise lock_timeout. Nothing was "
+					 "changed.")));
+}

@@ -1,0 +1,68 @@
+-- throttle() and unthrottle(): every DAG's max_active_runs is held down, although each parse writes it back.
+\set ECHO none
+\getenv abs_srcdir PG_ABS_SRCDIR
+\i :abs_srcdir/fixtures/begin.sql
+SET client_min_messages = warning;
+TRUNCATE dag CASCADE;
+ALTER TABLE dag ADD max_active_runs integer;
+CREATE VIEW limits AS SELECT dag_id, max_active_runs FROM dag ORDER BY dag_id;
+RESET client_min_messages;
+INSERT INTO dag (dag_id, bundle_name, max_active_runs) VALUES ('few', 'b', 2), ('many', 'b', 16), ('none', 'b', NULL), ('some', 'b', 5);
+
+SELECT airflow_pin.throttle('first day', 4);
+SELECT * FROM limits;
+-- A parse writes the DAG's own limit back, and new DAGs come.
+UPDATE dag SET max_active_runs = 16 WHERE dag_id = 'many';
+UPDATE dag SET max_active_runs = 3 WHERE dag_id = 'some';
+INSERT INTO dag (dag_id, bundle_name, max_active_runs) VALUES ('new', 'b', 100), ('newer', 'b', 1) ON CONFLICT (dag_id) DO UPDATE SET max_active_runs = 100;
+SELECT * FROM limits;
+SELECT label, max_active_runs, before, throttled_by = session_user AS by FROM airflow_pin.throttle;
+-- Lower still: what was remembered stays.
+SELECT airflow_pin.throttle('first day', 1);
+SELECT * FROM limits;
+SELECT max_active_runs, before FROM airflow_pin.throttle;
+SELECT airflow_pin.throttle('other', 2);
+SELECT airflow_pin.unthrottle('other');
+
+-- Back to what was, but for what somebody has lowered since.
+ALTER TABLE dag DISABLE TRIGGER airflow_pin_throttle;
+UPDATE dag SET max_active_runs = 7 WHERE dag_id = 'some';
+ALTER TABLE dag ENABLE TRIGGER airflow_pin_throttle;
+SELECT airflow_pin.unthrottle('first day');
+SELECT * FROM limits;
+SELECT count(*) AS rows FROM airflow_pin.throttle;
+SELECT count(*) AS triggers FROM pg_trigger WHERE tgname = 'airflow_pin_throttle';
+UPDATE dag SET max_active_runs = 16 WHERE dag_id = 'many';
+SELECT max_active_runs FROM dag WHERE dag_id = 'many';
+
+-- Refused.
+SELECT airflow_pin.throttle('', 1);
+SELECT airflow_pin.throttle('x', 0);
+SELECT airflow_pin.throttle('x', NULL);
+SELECT airflow_pin.unthrottle('x');
+CREATE TRIGGER wrong AFTER UPDATE ON dag FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs('1');
+UPDATE dag SET max_active_runs = 1;
+DROP TRIGGER wrong ON dag;
+CREATE ROLE regress_throttler;
+GRANT USAGE ON SCHEMA airflow_pin TO regress_throttler;
+GRANT EXECUTE ON FUNCTION airflow_pin.throttle TO regress_throttler;
+SET ROLE regress_throttler;
+SELECT airflow_pin.throttle('x', 1);
+RESET ROLE;
+SELECT count(*) AS rows FROM airflow_pin.throttle;
+ALTER TABLE dag_run RENAME COLUMN triggering_user_name TO other;
+SELECT airflow_pin.throttle('x', 1);
+SELECT airflow_pin.unthrottle('x');
+ALTER TABLE dag_run RENAME COLUMN other TO triggering_user_name;
+
+-- The trigger goes with the extension.
+SELECT airflow_pin.throttle('x', 1);
+SET client_min_messages = warning;
+DROP SCHEMA lab CASCADE;
+DROP EXTENSION airflow_pin;
+SELECT count(*) AS triggers FROM pg_trigger WHERE tgname ~ 'airflow_pin';
+CREATE EXTENSION airflow_pin;
+
+\set ECHO none
+DROP OWNED BY regress_throttler;
+DROP ROLE regress_throttler;
