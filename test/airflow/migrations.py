@@ -320,15 +320,16 @@ def stepwise(db: Metadata) -> None:
         if version == AIRFLOW_3[0]:
             db.parse(version, "pinned")
             attach_and_pin(db, version, "held")
-        db.parse(version, "latest", version.replace(".", "_"))
+        # With the pinned task: Airflow 3.0 cannot start one that the latest version does not have.
+        db.parse(version, "pinned", "latest", version.replace(".", "_"))
         if db.attached:
             db.query("SELECT airflow_pin.pin('gone', on_mismatch => 'reject')")
         pins_are_in_force(db, version, "migrated")
         clean(db, version)
         delete(db, version)
-    db.parse(version, "latest")
+    db.parse(version, "pinned", "latest")
     db.step("3.3.2 db downgrade", "3.3.2", "db", "downgrade", "--yes", "--to-version", "3.0.6")
-    db.parse("3.0.6", "latest", "downgraded")
+    db.parse("3.0.6", "pinned", "latest", "downgraded")
     pins_are_in_force(db, "3.0.6", "downgraded")
     reset(db, "3.0.6")
 
