@@ -404,7 +404,7 @@ CREATE FUNCTION airflow_pin.resume(label text, tag text DEFAULT NULL, dag_like t
                                    max_dags integer DEFAULT NULL)
     RETURNS SETOF text LANGUAGE c AS 'MODULE_PATHNAME', 'resume';
 COMMENT ON FUNCTION airflow_pin.resume(text, text, text, integer) IS
-'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag, 55P03 dag is locked, naming who holds it.';
+'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag or dag_tag, 55P03 one of them is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.hold_max_active_runs() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'hold_max_active_runs';
