@@ -35,8 +35,8 @@ typedef struct ChangeSearch
 /*
  * $1: Airflow's tables; $2 and $3: what the plan changes of which table; $4: is there a plan?
  *
- * Dependencies on columns and constraints, with what is depended on as the plan names it. What names
- * no column, as count(*) does, depends on the table only.
+ * Dependencies on columns and constraints, with what is depended on as the plan names it. What
+ * names no column, as count(*) does, depends on the table only.
  */
 #define DEPENDENCIES                                                                               \
 	"WITH dependency AS ("                                                                         \

@@ -47,11 +47,11 @@ lock_table(const char *schema, const char *table, LOCKMODE mode)
 	if (ConditionalLockRelationOid(relation, mode))
 		return relation;
 	blockers = lock_blockers(relation, mode);
-	ereport(ERROR,
-			(errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("table \"%s.%s\" is locked", schema, table),
-			 errdetail("Sessions in the way: %s.", blockers ? blockers : "another session"),
-			 errhint("Try again when the migration, or whatever else holds it, is done. "
-					 "Nothing was changed.")));
+	ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					errmsg("table \"%s.%s\" is locked", schema, table),
+					errdetail("Sessions in the way: %s.", blockers ? blockers : "another session"),
+					errhint("Try again when the migration, or whatever else holds it, is done. "
+							"Nothing was changed.")));
 }
 
 static void

@@ -38,7 +38,8 @@ skip_comments(Scanner *scanner)
 	}
 }
 
-/* End the word of that many bytes. One that is too long ends with a whole character, as names do. */
+/* End the word of that many bytes. One that is too long ends with a whole character, as names do.
+ */
 static void
 end_word(Scanner *scanner, int length)
 {
