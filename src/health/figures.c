@@ -146,7 +146,8 @@ query_figure(void *arg)
 	SPI_finish();
 }
 
-/* A figure that cannot be read, as by the owner of one table where another is not his, is unknown.
+/*
+ * A figure that cannot be read, as by the owner of one table where another is not his, is unknown.
  */
 static List *
 add_queried(List *figures, const char *kind, const char *object, Oid relation, const char *sql,

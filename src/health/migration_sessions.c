@@ -7,8 +7,8 @@
  * used for a look around. "airflow fab-db migrate" takes no advisory lock. Neither sets an
  * application_name. So a session migrates when it has a lock on a table of Airflow as DDL takes it,
  * or writes a version table, and is of the client that holds the advisory lock, if one does.
- *Between two transactions it has no locks: then it is the client's first session after the lock's
- *holder.
+ * Between two transactions it has no locks: then it is the client's first session after the lock's
+ * holder.
  */
 #include "migration_sessions.h"
 

@@ -4,7 +4,7 @@
  *
  * What was paused is remembered in paused_dag, under a label. A DAG that somebody has paused or
  * taken away since is left alone. Work on dag is done as its owner; who may do it is who has
- *EXECUTE.
+ * EXECUTE.
  */
 #include "airflow_pin.h"
 

@@ -5,7 +5,7 @@
  * What is newer than the backup is told by Airflow's own timestamps. Task instances and XComs are
  * looked for in runs that have changed since, by index: the scheduler touches dag_run.updated_at
  * whenever one of a run's tasks changes. Variables and connections have no timestamps, so changes
- *of them are those that the audit log knows.
+ * of them are those that the audit log knows.
  */
 #include "postgres.h"
 

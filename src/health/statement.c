@@ -3,7 +3,7 @@
  *		What a statement does to which table, by its text.
  *
  * pg_stat_activity cuts texts off, so that no parser would take them. What is looked for comes
- *early in a statement: words at its top level, outside of quotes, comments and parentheses.
+ * early in a statement: words at its top level, outside of quotes, comments and parentheses.
  */
 #include "statement.h"
 
@@ -38,7 +38,8 @@ skip_comments(Scanner *scanner)
 	}
 }
 
-/* End the word of that many bytes. One that is too long ends with a whole character, as names do.
+/*
+ * End the word of that many bytes. One that is too long ends with a whole character, as names do.
  */
 static void
 end_word(Scanner *scanner, int length)
