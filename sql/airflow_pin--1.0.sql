@@ -431,7 +431,7 @@ CREATE FUNCTION airflow_pin.postflight(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'postflight';
 COMMENT ON FUNCTION airflow_pin.postflight(text) IS
-'After a migration, worst first: each figure of the label''s baseline compared with that of now (value now, threshold before), and whether the migration is complete (revision), pins are in force (pins), FAB''s tables are there (fab_tables), scheduler, triggerer and DAG processor are alive (heartbeats), unfinished task instances have a DAG version (unversioned_tasks), indexes and constraints are valid, statistics are fresh, and what is left over to be dropped (leftovers). Waits for no lock on Airflow''s tables. Errors: 22004 no label, 42704 no such baseline.';
+'After a migration, worst first: each figure of the label''s baseline compared with that of now (value now, threshold before), and whether the migration of core and of FAB is complete (revision), pins are in force (pins), FAB''s tables are there (fab_tables), scheduler, triggerer and DAG processor are alive (heartbeats), unfinished task instances have a DAG version (unversioned_tasks), indexes and constraints are valid, statistics are fresh, and what is left over to be dropped (leftovers). Waits for no lock on Airflow''s tables. Errors: 22004 no label, 42704 no such baseline.';
 
 CREATE FUNCTION airflow_pin.lost_on_rollback(since timestamptz, OUT kind text, OUT dag_id text,
                                              OUT count bigint, OUT first timestamptz,

@@ -56,6 +56,11 @@ CREATE TABLE ab_group_role (id int);
 CREATE TABLE ab_user_group (id int);
 SELECT severity, check_name, object, message FROM airflow_pin.postflight('upgrade')
 WHERE check_name IN ('revision', 'pins', 'fab_tables', 'heartbeats', 'invalid_indexes');
+-- A migration that stopped at FAB, which comes last.
+UPDATE alembic_version_fab SET version_num = '6709f7a774b9';
+SELECT severity, object, value, message, hint FROM airflow_pin.postflight('upgrade') WHERE check_name = 'revision';
+DROP TABLE alembic_version_fab;
+SELECT severity, object, value, message FROM airflow_pin.postflight('upgrade') WHERE check_name = 'revision';
 INSERT INTO airflow_pin.pinned_version (dag_id, valid_from, version_number, dag_version_id, on_mismatch)
     VALUES ('a', now(), 1, gen_random_uuid(), 'reject');
 SELECT airflow_pin.detach();
