@@ -404,7 +404,7 @@ CREATE FUNCTION airflow_pin.resume(label text, tag text DEFAULT NULL, dag_like t
                                    max_dags integer DEFAULT NULL)
     RETURNS SETOF text LANGUAGE c AS 'MODULE_PATHNAME', 'resume';
 COMMENT ON FUNCTION airflow_pin.resume(text, text, text, integer) IS
-'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag, 55P03 dag is locked, naming who holds it.';
+'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag or dag_tag, 55P03 one of them is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.hold_max_active_runs() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'hold_max_active_runs';
@@ -425,13 +425,13 @@ CREATE FUNCTION airflow_pin.baseline(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'baseline';
 COMMENT ON FUNCTION airflow_pin.baseline(text) IS
-'Takes figures before a migration and keeps them in baseline_figure under the label, for postflight(): rows (of tables that no migration should lose rows of; estimated above 100,000), dags, paused_dags, import_errors, serialized_dags, runs_last_hour, tasks_last_hour, failed_runs_last_hour, failed_tasks_last_hour, queue_age_seconds. One finding a figure, of severity info; unknown: the table is locked, by whom message says. Errors: 22004 no label, 42710 the label has a baseline.';
+'Takes figures before a migration and keeps them in baseline_figure under the label, for postflight(): rows (of tables that no migration should lose rows of; estimated above 100,000), dags, paused_dags, import_errors, serialized_dags, runs_last_hour, tasks_last_hour, failed_runs_last_hour, failed_tasks_last_hour, queue_age_seconds. One finding a figure, of severity info; unknown: it could not be read, and message says why, or who has locked the table. Errors: 22004 no label, 42710 the label has a baseline.';
 
 CREATE FUNCTION airflow_pin.postflight(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'postflight';
 COMMENT ON FUNCTION airflow_pin.postflight(text) IS
-'After a migration, worst first: each figure of the label''s baseline compared with that of now (value now, threshold before), and whether the migration is complete (revision), pins are in force (pins), FAB''s tables are there (fab_tables), scheduler, triggerer and DAG processor are alive (heartbeats), unfinished task instances have a DAG version (unversioned_tasks), indexes and constraints are valid, statistics are fresh, and what is left over to be dropped (leftovers). Waits for no lock on Airflow''s tables. Errors: 22004 no label, 42704 no such baseline.';
+'After a migration, worst first: each figure of the label''s baseline compared with that of now (value now, threshold before), and whether the migration of core and of FAB is complete (revision), pins are in force (pins), FAB''s tables are there (fab_tables), scheduler, triggerer and DAG processor are alive (heartbeats), unfinished task instances have a DAG version (unversioned_tasks), indexes and constraints are valid, statistics are fresh, and what is left over to be dropped (leftovers). Waits for no lock on Airflow''s tables. Errors: 22004 no label, 42704 no such baseline.';
 
 CREATE FUNCTION airflow_pin.lost_on_rollback(since timestamptz, OUT kind text, OUT dag_id text,
                                              OUT count bigint, OUT first timestamptz,

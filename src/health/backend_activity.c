@@ -3,8 +3,8 @@
  *		Whether a session does anything: its processes' counters, and what the previous call saw.
  *
  * The counters are the operating system's, which counts for every process, also where the server
- *has nothing to tell. Where there is no /proc they are not visible, and nothing is concluded from
- *them.
+ * has nothing to tell. Where there is no /proc they are not visible, and nothing is concluded from
+ * them.
  */
 #include "backend_activity.h"
 

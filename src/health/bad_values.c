@@ -122,7 +122,8 @@ static const Rule conf_kinds[] = {
 		 "Look at these runs' conf with Airflow 2 if it is still needed.", NULL),
 };
 
-/* \u0000 goes, half a surrogate pair becomes U+FFFD; backslashes that are escaped are left alone.
+/*
+ * \u0000 goes, half a surrogate pair becomes U+FFFD; backslashes that are escaped are left alone.
  */
 #define HIGH_SURROGATE "\\\\u[dD][89abAB][0-9a-fA-F]{2}"
 #define LOW_SURROGATE "\\\\u[dD][c-fC-F][0-9a-fA-F]{2}"

@@ -54,7 +54,7 @@ store(const char *label, List *figures)
 		const Figure *figure = lfirst(cell);
 		QueryArgs args = {0};
 
-		if (figure->locked)
+		if (figure->unknown)
 			continue;
 		arg_text(&args, label);
 		arg_text(&args, figure->kind->name);
@@ -101,7 +101,7 @@ baseline(PG_FUNCTION_ARGS)
 	{
 		const Figure *figure = lfirst(cell);
 
-		if (figure->locked)
+		if (figure->unknown)
 			continue;
 		findings_add(findings, &(Finding){.check_name = figure->kind->name,
 										  .severity = SEVERITY_INFO,
@@ -159,7 +159,7 @@ compare(FindingList *findings, const Figure *before, const Figure *now)
 	Finding finding = {.check_name = before->kind->name, .object = before->object};
 	bool worse = now == NULL || has_worsened(before, now);
 
-	if (now != NULL && now->locked)
+	if (now != NULL && now->unknown)
 		return;
 	finding.severity = worse ? SEVERITY_WARNING : SEVERITY_OK;
 	finding.value = now ? value_text(now->value, now->estimated) : NULL;

@@ -17,6 +17,32 @@
 #include "pin/in_force.h"
 #include "util/owner_scope.h"
 
+/* FAB comes after core, and what stops it (fab_report()) leaves core at the head of its release. */
+static void
+check_fab_complete(const Preflight *preflight, const Release *release)
+{
+	Finding finding = {.check_name = "revision", .object = FAB_VERSION_TABLE};
+	int left;
+
+	if (release->fab_revision == NULL ||
+		!OidIsValid(airflow_relation_oid(preflight->schema, "ab_user")))
+		return;
+	left = list_length(pending_revisions(COMPONENT_FAB, preflight->schema, release));
+	finding.value = database_revision(COMPONENT_FAB, preflight->schema);
+	if (left == 0)
+		finding.message = psprintf("FAB is as of Airflow %s, or later", release->name);
+	else
+	{
+		finding.severity = SEVERITY_WARNING;
+		finding.message = psprintf("FAB is not migrated; revisions left to that of the time of "
+								   "Airflow %s: %d",
+								   release->name, left);
+		finding.hint = "Unless FAB is not in use any more, or its provider is an older one: run "
+					   "\"airflow fab-db migrate\".";
+	}
+	findings_add(preflight->findings, &finding);
+}
+
 /* Is core at the head of a release? Between two of them a migration was not finished. */
 static void
 check_complete(const Preflight *preflight)
@@ -36,6 +62,8 @@ check_complete(const Preflight *preflight)
 		finding.hint = "Run \"airflow db check-migrations\" with the Airflow that is to run.";
 	}
 	findings_add(preflight->findings, &finding);
+	if (release != NULL)
+		check_fab_complete(preflight, release);
 }
 
 /* FAB creates these only when it first starts after a migration from Airflow 2. */

@@ -35,7 +35,8 @@ typedef struct ChangeSearch
 /*
  * $1: Airflow's tables; $2 and $3: what the plan changes of which table; $4: is there a plan?
  *
- * Dependencies on columns and constraints, with what is depended on as the plan names it.
+ * Dependencies on columns and constraints, with what is depended on as the plan names it. What
+ * names no column, as count(*) does, depends on the table only.
  */
 #define DEPENDENCIES                                                                               \
 	"WITH dependency AS ("                                                                         \
@@ -43,6 +44,9 @@ typedef struct ChangeSearch
 	"  FROM pg_depend d"                                                                           \
 	"  JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"                \
 	"  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"                        \
+	" UNION SELECT d.classid, d.objid, d.refobjid, 'TABLE' FROM pg_depend d"                       \
+	"  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"                        \
+	"  AND d.refobjsubid = 0 AND d.deptype = 'n'"                                                  \
 	" UNION SELECT d.classid, d.objid, k.conrelid, 'CONSTRAINT ' || k.conname"                     \
 	"  FROM pg_depend d JOIN pg_constraint k ON k.oid = d.refobjid"                                \
 	"  WHERE d.refclassid = 'pg_constraint'::regclass AND k.conrelid = ANY ($1)"                   \
@@ -54,7 +58,7 @@ typedef struct ChangeSearch
 	"  AND k.conrelid <> ALL ($1)),"                                                               \
 	" dependent AS ("                                                                              \
 	" SELECT d.classid, d.objid, string_agg(DISTINCT t.relname, ', ') AS tables,"                  \
-	"  string_agg(DISTINCT t.relname || '.' || substr(d.what, strpos(d.what, ' ') + 1), ', ')"     \
+	"  string_agg(DISTINCT concat_ws('.', t.relname, substring(d.what FROM ' (.*)')), ', ')"       \
 	"   FILTER (WHERE c.what <> " CASCADES ") AS changed,"                                         \
 	"  bool_or(c.what = " CASCADES ") IS TRUE AS lost"                                             \
 	"  FROM dependency d JOIN pg_class t ON t.oid = d.relid"                                       \

@@ -1,7 +1,6 @@
 /*
  * check_stopped.c
- *		Checks: is Airflow stopped? DAGs are paused, no component has a heartbeat, no session of it
- *is connected.
+ *		Checks: is Airflow stopped? DAGs paused, no component with a heartbeat, no session.
  */
 #include "checks.h"
 

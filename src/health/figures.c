@@ -3,16 +3,18 @@
  *		Figures of an Airflow that are worth comparing before and after a migration.
  *
  * Each is one query on one table, read as its owner, without waiting for a lock, and bounded on
- *large tables: what happened within the last hour is looked for among the newest runs only.
+ * large tables: what happened within the last hour is looked for among the newest runs only.
  */
 #include "figures.h"
 
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "health/checks.h"
 #include "health/relation_size.h"
 #include "health/relations.h"
 #include "health/table_query.h"
+#include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
@@ -83,6 +85,14 @@ static const FigureSource sources[] = {
 	 " FROM %1$s WHERE state = 'queued'"},
 };
 
+/* One value of a table, for guarded_call(). */
+typedef struct FigureQuery
+{
+	Oid relation;
+	const char *sql;
+	int64 value;
+} FigureQuery;
+
 /* Tables that keep their name through every migration, and of which nothing should be lost. */
 static const char *const kept_tables[] = {
 	"connection", "variable", "slot_pool", "dag_run",	   "task_instance",
@@ -111,25 +121,45 @@ add_figure(List *figures, const char *kind, const char *object, int64 value, boo
 }
 
 static List *
-add_locked(List *figures, const char *kind, const char *object)
+add_unknown(List *figures, const char *kind, const char *object)
 {
 	Figure *figure = palloc0(sizeof(Figure));
 
 	figure->kind = figure_kind(kind);
 	figure->object = object;
-	figure->locked = true;
+	figure->unknown = true;
 	return lappend(figures, figure);
 }
 
-static int64
-query_figure(Oid relation, const char *sql)
+/* GuardedCall */
+static void
+query_figure(void *arg)
 {
+	FigureQuery *query = arg;
 	OwnerScope scope;
 
-	owner_scope_enter_foreign(&scope, relation);
-	query_run(sql, NULL, true, 1);
+	SPI_connect();
+	owner_scope_enter_foreign(&scope, query->relation);
+	query_run(query->sql, NULL, true, 1);
 	owner_scope_leave(&scope);
-	return row_bigint(0, 1);
+	query->value = row_bigint(0, 1);
+	SPI_finish();
+}
+
+/*
+ * A figure that cannot be read, as by the owner of one table where another is not his, is unknown.
+ */
+static List *
+add_queried(List *figures, const char *kind, const char *object, Oid relation, const char *sql,
+			FindingList *unknown)
+{
+	FigureQuery query = {.relation = relation, .sql = sql};
+	ErrorData *error = guarded_call(query_figure, &query);
+
+	if (error == NULL)
+		return add_figure(figures, kind, object, query.value, false);
+	add_error_finding(unknown, kind, SEVERITY_UNKNOWN, error);
+	return add_unknown(figures, kind, object);
 }
 
 static List *
@@ -144,13 +174,11 @@ read_source(List *figures, const FigureSource *source, const char *schema, Findi
 		return figures;
 	if (!may_read_table(unknown, source->kind, source->table, relation) ||
 		!may_read_table(unknown, source->kind, other_table, other))
-		return add_locked(figures, source->kind, NULL);
-	return add_figure(
-		figures, source->kind, NULL,
-		query_figure(relation,
-					 psprintf(source->sql, quote_qualified_identifier(schema, source->table),
-							  quote_qualified_identifier(schema, other_table))),
-		false);
+		return add_unknown(figures, source->kind, NULL);
+	return add_queried(figures, source->kind, NULL, relation,
+					   psprintf(source->sql, quote_qualified_identifier(schema, source->table),
+								quote_qualified_identifier(schema, other_table)),
+					   unknown);
 }
 
 /* Rows of a table: counted where it is small, else estimated from the catalog and the file. */
@@ -166,11 +194,10 @@ read_rows(List *figures, const char *table, const char *schema, FindingList *unk
 	if (estimate > COUNTED_ROWS)
 		return add_figure(figures, "rows", table, estimate, true);
 	if (!may_read_table(unknown, "rows", table, relation))
-		return add_locked(figures, "rows", table);
-	return add_figure(figures, "rows", table,
-					  query_figure(relation, psprintf("SELECT count(*) FROM %s",
-													  quote_qualified_identifier(schema, table))),
-					  false);
+		return add_unknown(figures, "rows", table);
+	return add_queried(
+		figures, "rows", table, relation,
+		psprintf("SELECT count(*) FROM %s", quote_qualified_identifier(schema, table)), unknown);
 }
 
 /*

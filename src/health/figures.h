@@ -34,7 +34,7 @@ typedef struct Figure
 	const char *object; /* a table, or NULL */
 	int64 value;
 	bool estimated;
-	bool locked; /* it could not be read, which is a finding; value means nothing */
+	bool unknown; /* it could not be read, which is a finding; value means nothing */
 } Figure;
 
 extern const FigureKind *figure_kind(const char *name);

@@ -110,16 +110,9 @@ static const char *const locks_sql =
 static void
 query_locks(List *relations)
 {
-	Datum *names = palloc((list_length(relations) + 1) * sizeof(Datum));
 	QueryArgs args = {0};
-	int count = 0;
-	ListCell *cell;
 
-	foreach (cell, relations)
-		names[count++] = CStringGetTextDatum(((const AirflowRelation *) lfirst(cell))->name);
-	arg_datum(&args, OIDARRAYOID, relation_oids(relations));
-	arg_datum(&args, TEXTARRAYOID,
-			  PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT)));
+	arg_relations(&args, relations);
 	query_run(locks_sql, &args, true, 0);
 }
 

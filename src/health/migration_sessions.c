@@ -7,8 +7,8 @@
  * used for a look around. "airflow fab-db migrate" takes no advisory lock. Neither sets an
  * application_name. So a session migrates when it has a lock on a table of Airflow as DDL takes it,
  * or writes a version table, and is of the client that holds the advisory lock, if one does.
- *Between two transactions it has no locks: then it is the client's first session after the lock's
- *holder.
+ * Between two transactions it has no locks: then it is the client's first session after the lock's
+ * holder.
  */
 #include "migration_sessions.h"
 
@@ -86,16 +86,9 @@ static const char *const sessions_sql =
 static void
 query_sessions(List *relations, Oid owner)
 {
-	Datum *names = palloc((list_length(relations) + 1) * sizeof(Datum));
 	QueryArgs args = {0};
-	int count = 0;
-	ListCell *cell;
 
-	foreach (cell, relations)
-		names[count++] = CStringGetTextDatum(((const AirflowRelation *) lfirst(cell))->name);
-	arg_datum(&args, OIDARRAYOID, relation_oids(relations));
-	arg_datum(&args, TEXTARRAYOID,
-			  PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT)));
+	arg_relations(&args, relations);
 	if (OidIsValid(owner))
 		arg_datum(&args, OIDOID, ObjectIdGetDatum(owner));
 	else

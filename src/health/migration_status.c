@@ -3,7 +3,7 @@
  *		migration_status(): is the migration working, or stuck, on what, and for how long yet?
  *
  * Takes no lock on a table of Airflow but for the version tables, without waiting: sessions come
- *from pg_stat_activity and pg_locks, progress from the catalogs and the file system.
+ * from pg_stat_activity and pg_locks, progress from the catalogs and the file system.
  */
 #include "postgres.h"
 

@@ -4,7 +4,7 @@
  *
  * What was paused is remembered in paused_dag, under a label. A DAG that somebody has paused or
  * taken away since is left alone. Work on dag is done as its owner; who may do it is who has
- *EXECUTE.
+ * EXECUTE.
  */
 #include "airflow_pin.h"
 
@@ -33,25 +33,25 @@
 PG_FUNCTION_INFO_V1(pause_all);
 PG_FUNCTION_INFO_V1(resume);
 
-/* Airflow's dag, locked for writing. Raises an error rather than wait behind a migration. */
+/* A table of Airflow, locked. Raises an error rather than wait behind a migration. */
 static Oid
-lock_dags(const char *schema)
+lock_table(const char *schema, const char *table, LOCKMODE mode)
 {
-	Oid dag = airflow_relation_oid(schema, "dag");
+	Oid relation = airflow_relation_oid(schema, table);
 	char *blockers;
 
-	if (!OidIsValid(dag))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE), errmsg("schema \"%s\" has no table dag", schema),
-				 errhint("Check airflow_pin.airflow_schema.")));
-	if (ConditionalLockRelationOid(dag, RowExclusiveLock))
-		return dag;
-	blockers = lock_blockers(dag, RowExclusiveLock);
-	ereport(ERROR,
-			(errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("table \"%s.dag\" is locked", schema),
-			 errdetail("Sessions in the way: %s.", blockers ? blockers : "another session"),
-			 errhint("Try again when the migration, or whatever else holds it, is done. "
-					 "Nothing was changed.")));
+	if (!OidIsValid(relation))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("schema \"%s\" has no table %s", schema, table),
+						errhint("Check airflow_pin.airflow_schema.")));
+	if (ConditionalLockRelationOid(relation, mode))
+		return relation;
+	blockers = lock_blockers(relation, mode);
+	ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					errmsg("table \"%s.%s\" is locked", schema, table),
+					errdetail("Sessions in the way: %s.", blockers ? blockers : "another session"),
+					errhint("Try again when the migration, or whatever else holds it, is done. "
+							"Nothing was changed.")));
 }
 
 static void
@@ -100,7 +100,7 @@ pause_all(PG_FUNCTION_ARGS)
 	char *label = required_label(fcinfo);
 	char *reason = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	const char *schema = airflow_schema();
-	Oid dag = lock_dags(schema);
+	Oid dag = lock_table(schema, "dag", RowExclusiveLock);
 	const char *table = quote_qualified_identifier(schema, "dag");
 	OwnerScope scope;
 	TupleDesc description;
@@ -301,7 +301,8 @@ resume(PG_FUNCTION_ARGS)
 	ResumeCall call = {.label = required_label(fcinfo), .schema = airflow_schema()};
 
 	call.quoted_schema = quote_identifier(call.schema);
-	call.dag = lock_dags(call.schema);
+	call.dag = lock_table(call.schema, "dag", RowExclusiveLock);
+	(void) lock_table(call.schema, "dag_tag", AccessShareLock);
 	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("max_dags must be at least 1, or NULL for all")));

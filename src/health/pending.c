@@ -82,7 +82,8 @@ pending_core(const char *schema, const Release *target)
 	return plan_revisions(COMPONENT_CORE, position, target);
 }
 
-/* There are none where FAB's tables are not in use; a newer provider than the target's is no error.
+/*
+ * There are none where FAB's tables are not in use; a newer provider than the target's is no error.
  */
 static List *
 pending_fab(const char *schema, const Release *target)

@@ -3,7 +3,7 @@
  *		Go through a plan's steps and find the tables that they are about.
  *
  * The steps call things as they are named when the step runs. An earlier step may have renamed
- *them.
+ * them.
  */
 #include "plan_walk.h"
 

@@ -116,6 +116,20 @@ relation_oids(List *relations)
 	return PointerGetDatum(construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
 }
 
+/* Two arguments: their OIDs and their names, in their order. */
+void
+arg_relations(QueryArgs *args, List *relations)
+{
+	Datum *names = palloc((list_length(relations) + 1) * sizeof(Datum));
+	int count = 0;
+	ListCell *cell;
+
+	foreach (cell, relations)
+		names[count++] = CStringGetTextDatum(((const AirflowRelation *) lfirst(cell))->name);
+	arg_datum(args, OIDARRAYOID, relation_oids(relations));
+	arg_array(args, TEXTOID, names, NULL, count);
+}
+
 /* OID of a table in the schema; InvalidOid when there is none, or it is a view or has rules. */
 Oid
 airflow_relation_oid(const char *schema, const char *name)

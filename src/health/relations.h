@@ -9,6 +9,8 @@
 
 #include "nodes/pg_list.h"
 
+#include "util/query.h"
+
 typedef struct AirflowRelation
 {
 	Oid oid;
@@ -20,6 +22,7 @@ typedef struct AirflowRelation
 extern const char *health_schema(void);
 extern List *airflow_relations(const char *schema);
 extern Datum relation_oids(List *relations);
+extern void arg_relations(QueryArgs *args, List *relations);
 extern Oid airflow_relation_oid(const char *schema, const char *name);
 
 #endif

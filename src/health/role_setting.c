@@ -42,7 +42,8 @@ role_time_zone(Oid role)
 	return zone ? zone : GetConfigOption("TimeZone", false, false);
 }
 
-/* The role's search_path; without one of its own, or of the database, that this session began with.
+/*
+ * The role's search_path; without one of its own, or of the database, that this session began with.
  */
 const char *
 role_search_path(Oid role)

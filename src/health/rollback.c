@@ -5,7 +5,7 @@
  * What is newer than the backup is told by Airflow's own timestamps. Task instances and XComs are
  * looked for in runs that have changed since, by index: the scheduler touches dag_run.updated_at
  * whenever one of a run's tasks changes. Variables and connections have no timestamps, so changes
- *of them are those that the audit log knows.
+ * of them are those that the audit log knows.
  */
 #include "postgres.h"
 
@@ -29,14 +29,15 @@ PG_FUNCTION_INFO_V1(lost_on_rollback);
 PG_FUNCTION_INFO_V1(export_runs);
 
 /*
- * One query a kind, by DAG; %1$s stands for the table and %2$s for dag_run, $1 for the time of the
- * backup.
+ * One query a kind, by DAG; %1$s stands for the table and %2$s for another one, $1 for the time of
+ * the backup.
  */
 typedef struct LossSource
 {
 	const char *kind;
 	const char *table;
-	const char *column; /* must be there */
+	const char *other;	/* or NULL */
+	const char *column; /* of the table; must be there */
 	const char *sql;
 } LossSource;
 
@@ -52,25 +53,25 @@ typedef struct LossSource
 #define AUDITED(what) IN_ALL("dttm", "%1$s WHERE dttm >= $1 AND event LIKE '%%" what "%%'")
 
 static const LossSource sources[] = {
-	{"dag_run", "dag_run", "updated_at",
+	{"dag_run", "dag_run", NULL, "updated_at",
 	 BY_DAG("dag_id::text", "updated_at", "%1$s WHERE updated_at >= $1")},
-	{"task_instance", "task_instance", "updated_at",
+	{"task_instance", "task_instance", "dag_run", "updated_at",
 	 BY_DAG("t.dag_id::text", "t.updated_at",
 			"%2$s r JOIN %1$s t USING (dag_id, run_id)"
 			" WHERE r.updated_at >= $1 AND t.updated_at >= $1")},
-	{"xcom", "xcom", "timestamp",
+	{"xcom", "xcom", "dag_run", "timestamp",
 	 BY_DAG("x.dag_id::text", "x.timestamp",
 			"%2$s r JOIN %1$s x ON x.dag_run_id = r.id"
 			" WHERE r.updated_at >= $1 AND x.timestamp >= $1")},
-	{"dag_version", "dag_version", "created_at",
+	{"dag_version", "dag_version", NULL, "created_at",
 	 BY_DAG("dag_id::text", "created_at", "%1$s WHERE created_at >= $1")},
-	{"backfill", "backfill", "created_at",
+	{"backfill", "backfill", NULL, "created_at",
 	 BY_DAG("dag_id::text", "created_at", "%1$s WHERE created_at >= $1")},
-	{"variable", "log", "dttm", AUDITED("variable")},
-	{"connection", "log", "dttm", AUDITED("connection")},
-	{"user", "ab_user", "changed_on",
+	{"variable", "log", NULL, "dttm", AUDITED("variable")},
+	{"connection", "log", NULL, "dttm", AUDITED("connection")},
+	{"user", "ab_user", NULL, "changed_on",
 	 IN_ALL("changed_on AT TIME ZONE 'UTC'", "%1$s WHERE changed_on AT TIME ZONE 'UTC' >= $1")},
-	{"log", "log", "dttm", BY_DAG("dag_id::text", "dttm", "%1$s WHERE dttm >= $1")},
+	{"log", "log", NULL, "dttm", BY_DAG("dag_id::text", "dttm", "%1$s WHERE dttm >= $1")},
 };
 
 static TimestampTz
@@ -97,38 +98,48 @@ emit_loss(FunctionCallInfo fcinfo, const char *kind, uint64 row)
 	result_row(fcinfo, values, nulls);
 }
 
-/* What cannot be looked at: a row without a count, and why. */
+/* Lock a table for reading; says in a NOTICE why not. */
+static bool
+lock_or_notice(const char *table, Oid relation)
+{
+	if (try_lock_for_reading(relation))
+		return true;
+	ereport(NOTICE, (errmsg("table %s is locked by %s", table, reading_blockers(relation)),
+					 errhint("Ask again later; airflow_pin.locks() shows what goes on.")));
+	return false;
+}
+
+/* What cannot be looked at: a row without a count. */
 static void
-emit_locked(FunctionCallInfo fcinfo, const char *kind, const char *table, Oid relation)
+emit_locked(FunctionCallInfo fcinfo, const char *kind)
 {
 	Datum values[5] = {CStringGetTextDatum(kind)};
 	bool nulls[5] = {false, true, true, true, true};
 
-	ereport(NOTICE, (errmsg("table %s is locked by %s", table, reading_blockers(relation)),
-					 errhint("Ask again later; airflow_pin.locks() shows what goes on.")));
 	result_row(fcinfo, values, nulls);
 }
 
 static void
 read_loss(FunctionCallInfo fcinfo, const LossSource *source, const char *schema, TimestampTz since)
 {
+	const char *other_table = source->other ? source->other : source->table;
 	Oid relation = airflow_relation_oid(schema, source->table);
-	Oid dag_run = airflow_relation_oid(schema, "dag_run");
+	Oid other = airflow_relation_oid(schema, other_table);
 	QueryArgs args = {0};
 	OwnerScope scope;
 
-	if (!OidIsValid(relation) || !OidIsValid(dag_run) ||
+	if (!OidIsValid(relation) || !OidIsValid(other) ||
 		get_attnum(relation, source->column) == InvalidAttrNumber)
 		return;
-	if (!try_lock_for_reading(relation) || !try_lock_for_reading(dag_run))
+	if (!lock_or_notice(source->table, relation) || !lock_or_notice(other_table, other))
 	{
-		emit_locked(fcinfo, source->kind, source->table, relation);
+		emit_locked(fcinfo, source->kind);
 		return;
 	}
 	arg_timestamp(&args, since);
 	owner_scope_enter_foreign(&scope, relation);
 	query_run(psprintf(source->sql, quote_qualified_identifier(schema, source->table),
-					   quote_qualified_identifier(schema, "dag_run")),
+					   quote_qualified_identifier(schema, other_table)),
 			  &args, true, 0);
 	owner_scope_leave(&scope);
 	for (uint64 row = 0; row < SPI_processed; row++)

@@ -4,7 +4,7 @@
  *
  * A table that is being rewritten is a new relation, whose pg_class row nobody else sees before the
  * commit. A scan with a dirty snapshot does. It takes no lock on the relation, and tells rows of
- *the transaction from those that an aborted one left behind: their inserter must be in progress.
+ * the transaction from those that an aborted one left behind: their inserter must be in progress.
  */
 #include "session_view.h"
 

@@ -3,17 +3,19 @@
  *		What a statement does to which table, by its text.
  *
  * pg_stat_activity cuts texts off, so that no parser would take them. What is looked for comes
- *early in a statement: words at its top level, outside of quotes, comments and parentheses.
+ * early in a statement: words at its top level, outside of quotes, comments and parentheses.
  */
 #include "statement.h"
 
 #include <ctype.h>
 
+#include "mb/pg_wchar.h"
+
 typedef struct Scanner
 {
 	const char *at;
 	int depth;				/* of parentheses */
-	char word[NAMEDATALEN]; /* identifier as the catalogs have it, or a character */
+	char word[NAMEDATALEN]; /* identifier as the catalogs have it, or one byte */
 	bool quoted;
 } Scanner;
 
@@ -36,6 +38,15 @@ skip_comments(Scanner *scanner)
 	}
 }
 
+/*
+ * End the word of that many bytes. One that is too long ends with a whole character, as names do.
+ */
+static void
+end_word(Scanner *scanner, int length)
+{
+	scanner->word[pg_mbcliplen(scanner->word, length, NAMEDATALEN - 1)] = '\0';
+}
+
 /* Up to the closing quote; a doubled one stands for itself. */
 static void
 read_quoted(Scanner *scanner, char quote)
@@ -49,7 +60,7 @@ read_quoted(Scanner *scanner, char quote)
 		if (length < NAMEDATALEN - 1)
 			scanner->word[length++] = *scanner->at;
 	}
-	scanner->word[length] = '\0';
+	end_word(scanner, length);
 }
 
 /* Over the rest of a string in dollar quotes, whose first tag was just read. */
@@ -91,7 +102,7 @@ next_token(Scanner *scanner)
 		for (; is_name_character(*scanner->at); scanner->at++)
 			if (length < NAMEDATALEN - 1)
 				scanner->word[length++] = pg_ascii_tolower((unsigned char) *scanner->at);
-	scanner->word[length] = '\0';
+	end_word(scanner, length);
 	if (length > 1 && scanner->word[0] == '$' && scanner->word[length - 1] == '$')
 		skip_dollar_quoted(scanner, start, length);
 	scanner->depth += scanner->word[0] == '(' ? 1 : scanner->word[0] == ')' ? -1 : 0;

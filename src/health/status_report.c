@@ -1,7 +1,6 @@
 /*
  * status_report.c
- *		status_report(): where the migration is, in a few lines of Markdown for those who wait for
- *it.
+ *		status_report(): a few lines of Markdown for those who wait for a migration.
  */
 #include "postgres.h"
 

@@ -3,7 +3,7 @@
  *		Airflow's configured defaults for tasks, which a serialized DAG of Airflow 3.0 leaves out.
  *
  * Airflow 3.0 does not serialize a task's queue, retries or weight rule where it is the one that
- *the configuration sets (default_queue, default_task_retries, default_task_weight_rule), and the
+ * the configuration sets (default_queue, default_task_retries, default_task_weight_rule), and the
  * process that creates a run fills in its own configuration's. It shows in the task instances that
  * the process has created: in those of this run, as Airflow made it of the latest version, or else
  * in the first run of the pinned version. What shows nowhere is Airflow's own default.
@@ -102,7 +102,8 @@ learn_from_run(const AirflowTables *tables, const char *dag_id, const char *run_
 		defaults->matches[rule] += row_bigint(0, 3 + rule);
 }
 
-/* The first run of the version, which is Airflow's own; one that was cleared has other max_tries.
+/*
+ * The first run of the version, which is Airflow's own; one that was cleared has other max_tries.
  */
 static char *
 first_run(const AirflowTables *tables, const char *dag_id, const pg_uuid_t *version)

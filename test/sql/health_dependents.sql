@@ -21,6 +21,7 @@ SELECT * FROM lab.findings;
 CREATE VIEW mine.confs AS SELECT id, conf FROM dag_run;
 CREATE VIEW mine.tasks AS SELECT dag_id, task_id, run_id, map_index, state FROM task_instance GROUP BY dag_id, task_id, run_id, map_index;
 CREATE MATERIALIZED VIEW mine.uris AS SELECT uri FROM dataset;
+CREATE VIEW mine.fails AS SELECT count(*) FROM task_fail;
 CREATE RULE watch AS ON DELETE TO dag_run_note DO ALSO SELECT OLD.user_id;
 CREATE TRIGGER watch_conf AFTER UPDATE OF conf ON dag_run FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
 CREATE TRIGGER watch_some AFTER UPDATE ON dag_run FOR EACH ROW WHEN (NEW.external_trigger)
@@ -49,6 +50,7 @@ SELECT check_name, severity, object FROM lab.findings WHERE severity <> 'ok';
 
 -- What depends on nothing that is altered stays.
 CREATE VIEW mine.runs AS SELECT id, dag_id, run_id, state FROM dag_run;
+CREATE VIEW mine.how_many AS SELECT count(*) FROM dag_run;
 CREATE TRIGGER watch_state AFTER UPDATE OF state ON dag_run FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
 CREATE TRIGGER watch_all AFTER UPDATE ON dag_run FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
 CREATE TABLE mine.labels (run integer REFERENCES dag_run, label text);

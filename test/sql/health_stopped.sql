@@ -45,4 +45,5 @@ SET ROLE airflow_pin_monitor;
 SELECT check_name, object, value FROM airflow_pin.preflight()
     WHERE check_name IN ('paused_dags', 'heartbeats', 'sessions', 'sequences', 'stopped')
 EXCEPT SELECT check_name, object, value FROM seen;
+SELECT count(*) = (SELECT count(*) FROM seen) AS no_less FROM findings;
 RESET ROLE;
