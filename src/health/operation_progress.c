@@ -275,7 +275,9 @@ update_progress(const MigratingSession *session, const Statement *statement,
 		bytes == 0)
 		return false;
 	base = bytes_before(session, table, bytes, watched, now);
-	progress->phase = "updating rows";
+	progress->phase = statement->column[0] != '\0'
+						  ? psprintf("updating rows: SET %s", statement->column)
+						  : "updating rows";
 	measure->operation.relation = table;
 	measure->operation.what = hash_text(statement->column);
 	measure->done = Max(bytes - base * (1 + current->updates_before), 0);
