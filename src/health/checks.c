@@ -37,7 +37,11 @@ add_error_finding(FindingList *findings, const char *check_name, Severity severi
 	findings_add(findings, &finding);
 }
 
-/* Run every check, each in a subtransaction; one that raises an error counts as unknown. */
+/*
+ * Run every check, each in a subtransaction of its own, with which the locks go that it took: nobody
+ * has to wait until all checks are made, or the caller's transaction ends. One that raises an error
+ * counts as unknown.
+ */
 void
 run_health_checks(const Preflight *preflight, const NamedCheck *checks, int count)
 {
@@ -48,7 +52,7 @@ run_health_checks(const Preflight *preflight, const NamedCheck *checks, int coun
 
 		if (preflight->until_critical && findings_worst(preflight->findings) == SEVERITY_CRITICAL)
 			break;
-		error = guarded_call(run_check, &call);
+		error = guarded_look(run_check, &call);
 		if (error != NULL)
 			add_error_finding(preflight->findings, checks[i].name, SEVERITY_UNKNOWN, error);
 	}

@@ -319,19 +319,22 @@ find_tables(void *arg)
 }
 
 /*
- * pins(). Also tells the pins of a database whose Airflow tables are gone.
+ * pins(). Also tells the pins of a database whose Airflow tables are gone, but not that a version is
+ * missing where its table is only locked.
  */
 Datum
 pin_pins(PG_FUNCTION_ARGS)
 {
 	AirflowTables tables;
-	bool has_tables;
+	ErrorData *error;
 	SPITupleTable *table;
 	uint64 count;
 
 	result_rows_begin(fcinfo);
 	SPI_connect();
-	has_tables = guarded_call(find_tables, &tables) == NULL;
+	error = guarded_call(find_tables, &tables);
+	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
 	read_pins_in_force();
 	table = SPI_tuptable;
 	count = SPI_processed;
@@ -341,7 +344,7 @@ pin_pins(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		/* a connection for each pin, so that what its queries return is freed with it */
 		SPI_connect();
-		emit_pin(fcinfo, table, row, has_tables ? &tables : NULL);
+		emit_pin(fcinfo, table, row, error == NULL ? &tables : NULL);
 		SPI_finish();
 	}
 	SPI_finish();

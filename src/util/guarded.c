@@ -19,13 +19,8 @@ must_propagate(int sqlerrcode)
 		   sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
 }
 
-/*
- * Call function(arg) in a subtransaction. Returns NULL when it returned, else the error it raised,
- * allocated in the caller's memory context, with the function's work and locks undone.
- * Cancellation, shutdown and serialization failure are raised again.
- */
-ErrorData *
-guarded_call(GuardedCall function, void *arg)
+static ErrorData *
+call_in_subtransaction(GuardedCall function, void *arg, bool keep)
 {
 	MemoryContext caller_context = CurrentMemoryContext;
 	ResourceOwner caller_owner = CurrentResourceOwner;
@@ -37,7 +32,10 @@ guarded_call(GuardedCall function, void *arg)
 	PG_TRY();
 	{
 		function(arg);
-		ReleaseCurrentSubTransaction();
+		if (keep)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -54,4 +52,25 @@ guarded_call(GuardedCall function, void *arg)
 	if (error != NULL && must_propagate(error->sqlerrcode))
 		ReThrowError(error);
 	return error;
+}
+
+/*
+ * Call function(arg) in a subtransaction. Returns NULL when it returned, else the error it raised,
+ * allocated in the caller's memory context, with the function's work and locks undone.
+ * Cancellation, shutdown and serialization failure are raised again.
+ */
+ErrorData *
+guarded_call(GuardedCall function, void *arg)
+{
+	return call_in_subtransaction(function, arg, true);
+}
+
+/*
+ * The same for a function that only looks: its work and its locks are undone also when it returned,
+ * so that nobody waits for what was looked at.
+ */
+ErrorData *
+guarded_look(GuardedCall function, void *arg)
+{
+	return call_in_subtransaction(function, arg, false);
 }

@@ -10,5 +10,6 @@
 typedef void (*GuardedCall)(void *arg);
 
 extern ErrorData *guarded_call(GuardedCall function, void *arg);
+extern ErrorData *guarded_look(GuardedCall function, void *arg);
 
 #endif

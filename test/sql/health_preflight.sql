@@ -18,6 +18,12 @@ SELECT check_name, severity IN ('ok', 'warning', 'critical') AS known, value LIK
 FROM airflow_pin.preflight() WHERE check_name = 'disk_space' AND object = 'data';
 SELECT airflow_pin.is_ready();
 
+-- It holds no lock on any table afterwards.
+BEGIN;
+SELECT count(*) > 0 AS checked FROM airflow_pin.preflight();
+SELECT relation::regclass FROM pg_locks WHERE pid = pg_backend_pid() AND relation >= 16384;
+ROLLBACK;
+
 -- Work going on: what runs now is critical, what can be taken up later is not.
 INSERT INTO dag_run (dag_id, run_id, run_type, state, queued_at)
 VALUES ('a', 'r1', 'manual', 'queued', now() - interval '150 min'), ('b', 'r2', 'manual', 'queued', now());
