@@ -74,7 +74,14 @@ static const CatalogCheck catalog_checks[] = {
 	 "  WHERE r.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = "
 	 "current_database()))"
 	 "  UNION ALL SELECT 'server', g.name, g.reset_val || g.unit FROM pg_settings g"
-	 "  WHERE g.source IN ('configuration file', 'command line', 'environment variable')) s"
+	 "  WHERE g.source IN ('configuration file', 'command line', 'environment variable')"
+	 /* What this session has set hides what it began with. */
+	 "   OR g.source = 'session' AND NOT EXISTS (SELECT FROM pg_db_role_setting r, "
+	 "    unnest(r.setconfig) c"
+	 "    WHERE r.setdatabase IN (0, (SELECT d.oid FROM pg_database d"
+	 "     WHERE d.datname = current_database()))"
+	 "    AND r.setrole IN (0, (SELECT u.oid FROM pg_roles u WHERE u.rolname = session_user))"
+	 "    AND split_part(c, '=', 1) = g.name)) s"
 	 " WHERE s.name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',"
 	 "  'idle_session_timeout', 'transaction_timeout') AND s.setting !~ '^0[a-z]*$' ORDER BY 2, 3",
 	 "no timeout is set for the server, a role or this database",

@@ -1,11 +1,11 @@
 /*
  * throttle.c
  *		throttle() and unthrottle(): hold max_active_runs of every DAG down, for the first day after
- *a migration.
+ *		a migration.
  *
  * The DAG processor writes dag.max_active_runs back at each parse, so a trigger on dag keeps it
- *down. The limit is the trigger's argument: a parse pays for no look-up. What the limits were is
- *remembered in the table throttle; the parse after the end writes them anyway.
+ * down. The limit is the trigger's argument: a parse pays for no look-up. What the limits were is
+ * remembered in the table throttle; the parse after the end writes them anyway.
  *
  * The scheduler takes the limit from dag from Airflow 3.1 on (jobs/scheduler_job_runner.py:
  * dag_run.max_active_runs), before that from the serialized DAG.
@@ -111,12 +111,18 @@ has_trigger(Oid dag)
 	return SPI_processed > 0;
 }
 
-/* The statements that put the trigger there with the limit, or take it off. */
+/*
+ * The statements that put the trigger there with the limit, or take it off. A scheduler locks rows
+ * of dag before it updates them. CREATE TRIGGER alone would get its lock in between, and the two
+ * would wait for each other: so all others must be done with the table first.
+ */
 static void
 prepare_trigger(TableDdl *ddl)
 {
 	const ThrottleCall *call = ddl->arg;
 
+	table_ddl_add(ddl, "dag", call->dag,
+				  psprintf("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", call->table));
 	if (has_trigger(call->dag))
 		table_ddl_add(ddl, "dag", call->dag,
 					  psprintf("DROP TRIGGER " TRIGGER_NAME " ON %s", call->table));
