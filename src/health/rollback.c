@@ -19,6 +19,7 @@
 #include "airflow/catalog.h"
 #include "health/relations.h"
 #include "health/try_lock.h"
+#include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"
@@ -119,9 +120,22 @@ emit_locked(FunctionCallInfo fcinfo, const char *kind)
 	result_row(fcinfo, values, nulls);
 }
 
-static void
-read_loss(FunctionCallInfo fcinfo, const LossSource *source, const char *schema, TimestampTz since)
+typedef struct LossCall
 {
+	FunctionCallInfo fcinfo;
+	const LossSource *source;
+	const char *schema;
+	TimestampTz since;
+} LossCall;
+
+/* GuardedCall */
+static void
+read_loss(void *arg)
+{
+	const LossCall *call = arg;
+	FunctionCallInfo fcinfo = call->fcinfo;
+	const LossSource *source = call->source;
+	const char *schema = call->schema;
 	const char *other_table = source->other ? source->other : source->table;
 	Oid relation = airflow_relation_oid(schema, source->table);
 	Oid other = airflow_relation_oid(schema, other_table);
@@ -136,7 +150,7 @@ read_loss(FunctionCallInfo fcinfo, const LossSource *source, const char *schema,
 		emit_locked(fcinfo, source->kind);
 		return;
 	}
-	arg_timestamp(&args, since);
+	arg_timestamp(&args, call->since);
 	owner_scope_enter_foreign(&scope, relation);
 	query_run(psprintf(source->sql, quote_qualified_identifier(schema, source->table),
 					   quote_qualified_identifier(schema, other_table)),
@@ -161,7 +175,15 @@ lost_on_rollback(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	SPI_connect();
 	for (int i = 0; i < (int) lengthof(sources); i++)
-		read_loss(fcinfo, &sources[i], schema, since);
+	{
+		LossCall call = {fcinfo, &sources[i], schema, since};
+		ErrorData *error = guarded_look(read_loss, &call);
+
+		if (error == NULL)
+			continue;
+		ereport(NOTICE, (errmsg("%s could not be counted: %s", sources[i].kind, error->message)));
+		emit_locked(fcinfo, sources[i].kind);
+	}
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -18,14 +18,17 @@ PG_FUNCTION_INFO_V1(status_report);
 /* Times to the minute, so that two reports of one minute are the same. */
 #define MINUTE "'YYYY-MM-DD HH24:MI TZ'"
 
-/* A line a session that migrates. A NULL in a part leaves the part out. */
+/*
+ * A line a session that migrates. A NULL in a part leaves the part out. The evidence has statements of
+ * others, and is not for everybody.
+ */
 static const char *const sessions_sql =
 	"SELECT s.verdict,"
 	" concat(s.verdict, ' on ' || s.relation, ' (' || s.phase || ')', ', ' || s.component ||"
 	"  ' revision ' || s.revision, ', ' || s.percent || ' % done', ', since ' || to_char("
 	"  clock_timestamp() - s.running_for, " MINUTE ")),"
 	" to_char(clock_timestamp() + s.eta, " MINUTE "),"
-	" CASE WHEN s.verdict = 'blocked' THEN s.evidence END, s.next_action,"
+	" CASE WHEN s.verdict = 'blocked' THEN 'by session ' || s.root_blocker END, s.next_action,"
 	" s.revisions_left::text, (extract(epoch FROM s.left_low) / 60)::int::text,"
 	" ceil(extract(epoch FROM s.left_high) / 60)::int::text"
 	" FROM airflow_pin.migration_status() s ORDER BY s.pid";

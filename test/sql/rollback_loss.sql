@@ -40,3 +40,12 @@ RESET ROLE;
 DROP TABLE xcom;
 SELECT * FROM airflow_pin.export_runs('2026-01-01');
 SELECT count(*) > 0 AS others FROM airflow_pin.lost_on_rollback('2026-01-01');
+-- Tables of different owners cannot be read together; the others are counted.
+CREATE ROLE regress_owner;
+ALTER TABLE task_instance OWNER TO regress_owner;
+SELECT kind, dag_id, count FROM airflow_pin.lost_on_rollback('2026-01-01 12:00+00') WHERE kind IN ('dag_run', 'task_instance', 'backfill') AND dag_id IS DISTINCT FROM 'c';
+
+\set ECHO none
+SET client_min_messages = warning;
+DROP OWNED BY regress_owner CASCADE;
+DROP ROLE regress_owner;
