@@ -4,7 +4,7 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \i :abs_srcdir/fixtures/health_begin.sql
 \i :abs_srcdir/fixtures/health_airflow2.sql
-SET client_min_messages = warning;
+SET client_min_messages = error;
 CREATE EXTENSION airflow_pin;
 INSERT INTO alembic_version VALUES ('5f2621c13b39');
 CREATE VIEW lab.findings AS
