@@ -301,6 +301,20 @@ tell_activity(MigrationStatus *status)
 					 status->watched_seconds, watched->cpu_seconds, watched->io_bytes / 1e6);
 }
 
+/* Where there is nothing else to tell: a session that is seen for the first time, between statements. */
+static void
+tell_state(MigrationStatus *status)
+{
+	const MigratingSession *session = status->session;
+
+	if (status->evidence.len > 0 || session->state == NULL)
+		return;
+	if (session->holds_lock)
+		appendStringInfoString(&status->evidence, "holds Airflow's advisory lock 1, ");
+	appendStringInfo(&status->evidence, "%s for %s", session->state,
+					 duration_text(seconds_since(status, session->state_change)));
+}
+
 /* What a reader has to know to believe the rest. */
 static void
 tell_limits(MigrationStatus *status)
@@ -363,6 +377,7 @@ conclude(MigrationStatus *status, List *sessions)
 	}
 	tell_statement(status);
 	tell_activity(status);
+	tell_state(status);
 	tell_limits(status);
 }
 

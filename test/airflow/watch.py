@@ -177,7 +177,7 @@ def percents_back(rows: list[dict]) -> list[str]:
     best: dict[tuple, float] = {}
     wrong = []
     for row in rows:
-        step = re.match(r"(step \d+|)", row["evidence"]).group()
+        step = re.match(r"(step \d+|)", row["evidence"] or "").group()
         key = (row["pid"], row["revision"], row["relation"], step, re.split("[,:]", row["phase"] or "")[0])
         if row["percent"] is not None:
             if row["percent"] < best.get(key, 0):
@@ -243,6 +243,7 @@ def check_watched(checks: Checks, watch: Watch) -> None:
     seconds = [look["seconds"] for look in watch.looks]
     checks.check("every call returns at once", watch.error)
     print(f"     {len(seconds)} calls, median {statistics.median(seconds) * 1000:.0f} ms, max {max(seconds) * 1000:.0f} ms")
+    checks.check("every verdict has its evidence", sorted({row["verdict"] for row in rows if not row["evidence"]}))
     checks.check("verdicts are right", wrong_verdicts(watch.looks, {"not running", "working", "blocked"}))
     checks.check("percent never goes back", percents_back(rows))
     checks.check("no advice to end what works", harmful_advice(rows))
