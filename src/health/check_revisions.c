@@ -37,8 +37,7 @@ add_error(RevisionCheck *check, Finding *finding, const ErrorData *error)
 	bool locked = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 
 	finding->severity = locked ? SEVERITY_UNKNOWN : SEVERITY_CRITICAL;
-	finding->message =
-		error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message;
+	finding->message = error_text(error);
 	finding->hint = error->hint;
 	findings_add(check->preflight->findings, finding);
 }

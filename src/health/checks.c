@@ -31,8 +31,7 @@ add_error_finding(FindingList *findings, const char *check_name, Severity severi
 {
 	Finding finding = {.check_name = check_name, .severity = severity};
 
-	finding.message =
-		error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message;
+	finding.message = error_text(error);
 	finding.hint = error->hint;
 	findings_add(findings, &finding);
 }

@@ -82,8 +82,7 @@ migration_left(const char *schema)
 
 	if (error != NULL)
 	{
-		call.left->problem =
-			error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message;
+		call.left->problem = error_text(error);
 		call.left->hint = error->hint;
 	}
 	return call.left;

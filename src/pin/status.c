@@ -78,8 +78,7 @@ report_schema(StatusReport *status)
 
 	if (error != NULL)
 	{
-		report(status, "airflow_schema", "missing",
-			   error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message);
+		report(status, "airflow_schema", "missing", error_text(error));
 		status->obstacle = error->message;
 	}
 	else if (!OidIsValid(dag_run_relation(status)))

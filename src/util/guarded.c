@@ -74,3 +74,11 @@ guarded_look(GuardedCall function, void *arg)
 {
 	return call_in_subtransaction(function, arg, false);
 }
+
+/* An error in one line, for a result rather than for an error: "message: Detail." */
+char *
+error_text(const ErrorData *error)
+{
+	return error->detail ? psprintf("%s: %s", error->message, error->detail)
+						 : pstrdup(error->message);
+}

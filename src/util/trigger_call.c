@@ -31,13 +31,12 @@ require_before_update_row(FunctionCallInfo fcinfo, const char *function)
 TriggerData *
 require_before_write_row(FunctionCallInfo fcinfo, const char *function)
 {
-	if (CALLED_AS_TRIGGER(fcinfo) &&
-		TRIGGER_FIRED_BY_INSERT(((TriggerData *) fcinfo->context)->tg_event))
-		return require(fcinfo, function,
-					   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW,
-					   "BEFORE INSERT OR UPDATE FOR EACH ROW");
+	bool insert = CALLED_AS_TRIGGER(fcinfo) &&
+				  TRIGGER_FIRED_BY_INSERT(((TriggerData *) fcinfo->context)->tg_event);
+
 	return require(fcinfo, function,
-				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_UPDATE | TRIGGER_EVENT_ROW,
+				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW |
+					   (insert ? TRIGGER_EVENT_INSERT : TRIGGER_EVENT_UPDATE),
 				   "BEFORE INSERT OR UPDATE FOR EACH ROW");
 }
 
