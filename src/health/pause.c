@@ -20,7 +20,7 @@
 #include "airflow/catalog.h"
 #include "health/label.h"
 #include "health/relations.h"
-#include "util/lock_blockers.h"
+#include "health/try_lock.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"
@@ -37,21 +37,13 @@ PG_FUNCTION_INFO_V1(resume);
 static Oid
 lock_table(const char *schema, const char *table, LOCKMODE mode)
 {
-	Oid relation = airflow_relation_oid(schema, table);
-	char *blockers;
+	Oid relation = required_relation(schema, table);
 
-	if (!OidIsValid(relation))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("schema \"%s\" has no table %s", schema, table),
-						errhint("Check airflow_pin.airflow_schema.")));
-	if (ConditionalLockRelationOid(relation, mode))
-		return relation;
-	blockers = lock_blockers(relation, mode);
-	ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-					errmsg("table \"%s.%s\" is locked", schema, table),
-					errdetail("Sessions in the way: %s.", blockers ? blockers : "another session"),
-					errhint("Try again when the migration, or whatever else holds it, is done. "
-							"Nothing was changed.")));
+	if (!ConditionalLockRelationOid(relation, mode))
+		raise_locked(relation, mode, schema, table,
+					 "Try again when the migration, or whatever else holds it, is done. "
+					 "Nothing was changed.");
+	return relation;
 }
 
 static void

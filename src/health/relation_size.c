@@ -10,16 +10,11 @@
 
 #include <sys/stat.h>
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
 #include "common/relpath.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
@@ -118,19 +113,11 @@ relation_file_bytes(Oid relation)
 static int64
 index_bytes(Oid relation)
 {
-	Relation pg_index = table_open(IndexRelationId, AccessShareLock);
 	int64 bytes = 0;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
+	ListCell *cell;
 
-	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relation));
-	scan = systable_beginscan(pg_index, IndexIndrelidIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		bytes += relation_file_bytes(((Form_pg_index) GETSTRUCT(tuple))->indexrelid);
-	systable_endscan(scan);
-	table_close(pg_index, AccessShareLock);
+	foreach (cell, relation_indexes(relation))
+		bytes += relation_file_bytes(lfirst_oid(cell));
 	return bytes;
 }
 

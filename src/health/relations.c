@@ -11,10 +11,16 @@
  */
 #include "relations.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "airflow_pin.h"
@@ -138,6 +144,39 @@ airflow_relation_oid(const char *schema, const char *name)
 	Oid relation = OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
 
 	return OidIsValid(relation) && relation_is_table(relation) ? relation : InvalidOid;
+}
+
+/* The same; raises 42P01 when there is none. */
+Oid
+required_relation(const char *schema, const char *name)
+{
+	Oid relation = airflow_relation_oid(schema, name);
+
+	if (!OidIsValid(relation))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("schema \"%s\" has no table %s", schema, name),
+						errhint("Check airflow_pin.airflow_schema.")));
+	return relation;
+}
+
+/* OIDs of a table's indexes, from the catalog: RelationGetIndexList() would need the table open. */
+List *
+relation_indexes(Oid relation)
+{
+	Relation pg_index = table_open(IndexRelationId, AccessShareLock);
+	List *indexes = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(pg_index, IndexIndrelidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		indexes = lappend_oid(indexes, ((Form_pg_index) GETSTRUCT(tuple))->indexrelid);
+	systable_endscan(scan);
+	table_close(pg_index, AccessShareLock);
+	return indexes;
 }
 
 /*

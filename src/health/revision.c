@@ -30,17 +30,6 @@ revisions_exist(const char *schema, const char *table)
 	return OidIsValid(version_table(schema, table));
 }
 
-static void
-raise_locked(Oid relation, const char *schema, const char *table)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-			 errmsg("table \"%s.%s\" is locked", schema, table),
-			 errdetail("Sessions in the way: %s.", reading_blockers(relation)),
-			 errhint("It holds the revision. Try again when the migration, or whatever else holds "
-					 "it, is done.")));
-}
-
 /*
  * The revisions that an existing version table holds, as a list of strings in the SPI procedure's
  * memory. Raises an error rather than wait for a lock on it. To be called between SPI_connect() and
@@ -54,7 +43,9 @@ read_revisions(const char *schema, const char *table)
 	OwnerScope scope;
 
 	if (!try_lock_for_reading(relation))
-		raise_locked(relation, schema, table);
+		raise_locked(relation, AccessShareLock, schema, table,
+					 "It holds the revision. Try again when the migration, or whatever else holds "
+					 "it, is done.");
 	if (version_table(schema, table) != relation || !relation_is_table(relation))
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						errmsg("\"%s.%s\" is not a table of Airflow", schema, table),

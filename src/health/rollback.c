@@ -200,17 +200,11 @@ static const char *const runs_sql =
 static Oid
 lock_for_export(const char *schema, const char *table)
 {
-	Oid relation = airflow_relation_oid(schema, table);
+	Oid relation = required_relation(schema, table);
 
-	if (!OidIsValid(relation))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("schema \"%s\" has no table %s", schema, table),
-						errhint("Check airflow_pin.airflow_schema.")));
 	if (!try_lock_for_reading(relation))
-		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-						errmsg("table \"%s.%s\" is locked", schema, table),
-						errdetail("Sessions in the way: %s.", reading_blockers(relation)),
-						errhint("Try again when whoever holds it is done.")));
+		raise_locked(relation, AccessShareLock, schema, table,
+					 "Try again when whoever holds it is done.");
 	return relation;
 }
 

@@ -7,36 +7,22 @@
  */
 #include "try_lock.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_index.h"
 #include "storage/lmgr.h"
-#include "utils/fmgroids.h"
 #include "utils/syscache.h"
 
+#include "health/relations.h"
 #include "util/lock_blockers.h"
 
 /* The planner locks every index of a table that it reads. */
 static bool
 try_lock_indexes(Oid relation)
 {
-	Relation pg_index = table_open(IndexRelationId, AccessShareLock);
-	bool locked = true;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
+	ListCell *cell;
 
-	ScanKeyInit(&key, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relation));
-	scan = systable_beginscan(pg_index, IndexIndrelidIndexId, true, NULL, 1, &key);
-	while (locked && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		locked = ConditionalLockRelationOid(((Form_pg_index) GETSTRUCT(tuple))->indexrelid,
-											AccessShareLock);
-	systable_endscan(scan);
-	table_close(pg_index, AccessShareLock);
-	return locked;
+	foreach (cell, relation_indexes(relation))
+		if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock))
+			return false;
+	return true;
 }
 
 /*
@@ -57,4 +43,16 @@ reading_blockers(Oid relation)
 	char *blockers = OidIsValid(relation) ? lock_blockers(relation, AccessShareLock) : NULL;
 
 	return blockers ? blockers : pstrdup("another session");
+}
+
+/* Raise 55P03 for a table whose lock is not free, instead of waiting for it. */
+void
+raise_locked(Oid relation, LOCKMODE wanted, const char *schema, const char *table, const char *hint)
+{
+	char *blockers = OidIsValid(relation) ? lock_blockers(relation, wanted) : NULL;
+
+	ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					errmsg("table \"%s.%s\" is locked", schema, table),
+					errdetail("Sessions in the way: %s.", blockers ? blockers : "another session"),
+					errhint("%s", hint)));
 }
