@@ -11,9 +11,9 @@
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
-#include "health/label.h"
 #include "health/checks.h"
 #include "health/figures.h"
+#include "health/label.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"
@@ -31,15 +31,13 @@ taken_at(const char *label)
 {
 	QueryArgs args = {0};
 	OwnerScope scope;
-	char *at;
 
 	arg_text(&args, label);
 	owner_scope_enter(&scope, pin_relation("baseline_figure"));
 	query_run("SELECT min(taken_at)::text FROM airflow_pin.baseline_figure WHERE label = $1", &args,
 			  false, 1);
 	owner_scope_leave(&scope);
-	at = row_text(0, 1);
-	return at;
+	return row_text(0, 1);
 }
 
 static void

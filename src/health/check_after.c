@@ -10,6 +10,7 @@
 
 #include "airflow/catalog.h"
 #include "health/catalog_check.h"
+#include "health/in_flight.h"
 #include "health/pending.h"
 #include "health/relations.h"
 #include "health/revision.h"
@@ -89,7 +90,7 @@ check_fab_tables(const Preflight *preflight)
 static const char *const alive_sql =
 	"SELECT j.job_type, count(l.id) FROM unnest(ARRAY['SchedulerJob', 'TriggererJob',"
 	" 'DagProcessorJob']) j (job_type) LEFT JOIN %s l ON l.job_type = j.job_type"
-	" AND l.state = 'running' AND l.latest_heartbeat > clock_timestamp() - interval '1 min'"
+	" AND l.state = 'running' AND l.latest_heartbeat > clock_timestamp() - interval '" ALIVE "'"
 	" GROUP BY j.job_type ORDER BY j.job_type";
 
 static void
@@ -127,8 +128,7 @@ check_unversioned(const Preflight *preflight)
 		!query_airflow_table(preflight->findings, preflight->schema, "unversioned_tasks",
 							 "task_instance",
 							 "SELECT count(*) FROM %s WHERE dag_version_id IS NULL AND state IN"
-							 " ('scheduled', 'queued', 'running', 'restarting', 'up_for_retry',"
-							 " 'up_for_reschedule', 'deferred', 'awaiting_input')"))
+							 " (" UNFINISHED_TASK_STATES ")"))
 		return;
 	count = row_bigint(0, 1);
 	finding.severity = count > 0 ? SEVERITY_WARNING : SEVERITY_OK;

@@ -11,12 +11,6 @@
 #include "health/table_query.h"
 #include "util/query.h"
 
-/*
- * Twice the 30 seconds after which Airflow itself takes a component for dead by default
- * (scheduler_health_check_threshold and its kin).
- */
-#define ALIVE "1 min"
-
 /* DAGs whose files are gone count no more: is_active in Airflow 2, not is_stale in 3. */
 static const char *
 dags_sql(const char *schema)

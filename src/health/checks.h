@@ -26,6 +26,12 @@ typedef struct Preflight
 	bool until_critical;   /* what comes after a critical finding does not matter */
 } Preflight;
 
+/*
+ * A component of Airflow with a heartbeat within this time is alive: twice the 30 seconds after which
+ * Airflow itself takes one for dead by default (scheduler_health_check_threshold and its kin).
+ */
+#define ALIVE "1 min"
+
 typedef void (*HealthCheck)(const Preflight *preflight);
 
 typedef struct NamedCheck

@@ -40,8 +40,7 @@ static const InFlightSource sources[] = {
 	 " WHEN state = 'queued' THEN queued_dttm"
 	 " WHEN state IN ('running', 'deferred', 'awaiting_input') THEN start_date"
 	 " WHEN state IN ('up_for_retry', 'up_for_reschedule') THEN end_date END, updated_at))"
-	 " FROM %s WHERE state IN ('scheduled', 'queued', 'running', 'restarting', 'up_for_retry',"
-	 " 'up_for_reschedule', 'deferred', 'awaiting_input', 'shutdown')"
+	 " FROM %s WHERE state IN (" UNFINISHED_TASK_STATES ")"
 	 " GROUP BY state, dag_id ORDER BY state, dag_id"},
 	{"backfill", "SELECT CASE WHEN is_paused THEN 'paused' ELSE 'running' END, dag_id::text,"
 				 " count(*), min(created_at)"

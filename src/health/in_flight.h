@@ -10,6 +10,11 @@
 #include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
+/* Of task instances in all versions; for SQL. */
+#define UNFINISHED_TASK_STATES                                                                     \
+	"'scheduled', 'queued', 'running', 'restarting', 'up_for_retry', 'up_for_reschedule',"         \
+	" 'deferred', 'awaiting_input', 'shutdown'"
+
 /* Unfinished things of one kind, state and DAG; or that a table could not be read. */
 typedef struct InFlight
 {

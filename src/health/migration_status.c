@@ -35,52 +35,35 @@ static const char *const verdict_names[] = {
 
 PG_FUNCTION_INFO_V1(migration_status);
 
-/* A row of the result, filled in column by column. */
-typedef struct Row
-{
-	int count;
-	Datum values[STATUS_COLUMNS];
-	bool nulls[STATUS_COLUMNS];
-} Row;
-
+/* Nothing to tell is NULL. */
 static void
-put(Row *row, Datum value, bool isnull)
+put_told(ResultRow *row, const char *text)
 {
-	Assert(row->count < STATUS_COLUMNS);
-	row->values[row->count] = value;
-	row->nulls[row->count++] = isnull;
-}
-
-static void
-put_text(Row *row, const char *text)
-{
-	bool isnull = text == NULL || text[0] == '\0';
-
-	put(row, isnull ? (Datum) 0 : CStringGetTextDatum(text), isnull);
+	row_put_text(row, text && text[0] != '\0' ? text : NULL);
 }
 
 /* Negative: not known. */
 static void
-put_bytes(Row *row, int64 bytes)
+put_bytes(ResultRow *row, int64 bytes)
 {
-	put(row, Int64GetDatum(bytes), bytes < 0);
+	row_put(row, Int64GetDatum(bytes), bytes < 0);
 }
 
 static void
-put_numeric(Row *row, double number, int scale)
+put_numeric(ResultRow *row, double number, int scale)
 {
 	char *text = psprintf("%.*f", scale, number);
 
-	put(row,
-		DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
-							Int32GetDatum(-1)),
-		number < 0);
+	row_put(row,
+			DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
+								Int32GetDatum(-1)),
+			number < 0);
 }
 
 static void
-put_seconds(Row *row, double seconds)
+put_seconds(ResultRow *row, double seconds)
 {
-	put(row, PointerGetDatum(interval_of_seconds(Max(seconds, 0))), seconds < 0);
+	row_put(row, PointerGetDatum(interval_of_seconds(Max(seconds, 0))), seconds < 0);
 }
 
 /* In tenths, which are not rounded up: 100 is the end. */
@@ -129,18 +112,18 @@ relation_name(const MigrationStatus *status)
 }
 
 static void
-put_session(Row *row, const MigrationStatus *status)
+put_session(ResultRow *row, const MigrationStatus *status)
 {
 	const MigratingSession *session = status->session;
 	const OperationProgress *progress = &status->progress;
 	bool in_revision = !TIMESTAMP_IS_NOBEGIN(session->xact_start) && !session->holds_lock &&
 					   !session->waits_for_migration;
 
-	put(row, Int32GetDatum(session->pid), false);
-	put_text(row, phase_name(status));
-	put_text(row, in_revision ? status->revision.component : NULL);
-	put_text(row, in_revision ? status->revision.revision : NULL);
-	put_text(row, relation_name(status));
+	row_put(row, Int32GetDatum(session->pid), false);
+	put_told(row, phase_name(status));
+	put_told(row, in_revision ? status->revision.component : NULL);
+	put_told(row, in_revision ? status->revision.revision : NULL);
+	put_told(row, relation_name(status));
 	put_bytes(row, progress->done_bytes);
 	put_bytes(row, progress->total_bytes);
 	put_numeric(row, percent(progress), 1);
@@ -149,31 +132,31 @@ put_session(Row *row, const MigrationStatus *status)
 	put_seconds(row, TIMESTAMP_IS_NOBEGIN(session->xact_start)
 						 ? -1
 						 : Max(seconds_between(session->xact_start, status->now), 0));
-	put_text(row, session->wait_event_type);
-	put_text(row, session->wait_event);
-	put(row, session->blocked_by, false);
+	put_told(row, session->wait_event_type);
+	put_told(row, session->wait_event);
+	row_put(row, session->blocked_by, false);
 }
 
 static void
 emit_status(FunctionCallInfo fcinfo, MigrationStatus *status)
 {
-	Row row = {0};
+	ResultRow row = {0};
 	double low;
 	double high;
 	int count = revisions_left(status->left, &low, &high);
 	bool known = status->left->problem == NULL && status->left->core_revision != NULL;
 
-	put_text(&row, verdict_names[status->verdict]);
+	put_told(&row, verdict_names[status->verdict]);
 	if (status->session != NULL)
 		put_session(&row, status);
 	else
 		while (row.count < 15)
-			put(&row, (Datum) 0, true);
-	put_text(&row, status->evidence.data);
-	put_text(&row, status->next_action.data);
-	put(&row, Int32GetDatum(status->root_blocker), status->root_blocker < 0);
-	put_text(&row, status->end_sql);
-	put(&row, Int32GetDatum(count), !known);
+			row_put(&row, (Datum) 0, true);
+	put_told(&row, status->evidence.data);
+	put_told(&row, status->next_action.data);
+	row_put(&row, Int32GetDatum(status->root_blocker), status->root_blocker < 0);
+	put_told(&row, status->end_sql);
+	row_put(&row, Int32GetDatum(count), !known);
 	put_seconds(&row, known ? low : -1);
 	put_seconds(&row, known ? high : -1);
 	Assert(row.count == STATUS_COLUMNS);

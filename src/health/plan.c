@@ -73,32 +73,10 @@ table_size(MigrationPlan *plan, Oid table)
 	return *size;
 }
 
-/* A row of the result, filled in column by column. */
-typedef struct Row
-{
-	int count;
-	Datum values[PLAN_COLUMNS];
-	bool nulls[PLAN_COLUMNS];
-} Row;
-
-static void
-put(Row *row, Datum value, bool isnull)
-{
-	Assert(row->count < PLAN_COLUMNS);
-	row->values[row->count] = value;
-	row->nulls[row->count++] = isnull;
-}
-
-static void
-put_text(Row *row, const char *text)
-{
-	put(row, text ? CStringGetTextDatum(text) : (Datum) 0, text == NULL);
-}
-
 static void
 emit_step(MigrationPlan *plan, const PlanEntry *revision, const PlanEntry *step)
 {
-	Row row = {0};
+	ResultRow row = {0};
 	bool spared = (step->flags & STEP_REWRITES_UNLESS_UTC) != 0 && plan->utc;
 	int flags = spared ? 0 : step->flags;
 	bool rewrites = (flags & (STEP_REWRITES | STEP_REWRITES_UNLESS_UTC)) != 0;
@@ -108,20 +86,20 @@ emit_step(MigrationPlan *plan, const PlanEntry *revision, const PlanEntry *step)
 	bool exists = OidIsValid(size.relation);
 	Estimate eta = plan_cost(step, spared ? COST_CATALOG : step->cost, &size, &plan->statement);
 
-	put(&row, Int32GetDatum(++plan->count), false);
-	put_text(&row, revision->component == COMPONENT_CORE ? "core" : "fab");
-	put_text(&row, revision->revision);
-	put_text(&row, revision->version);
-	put_text(&row, step->relation);
-	put_text(&row, step->operation);
-	put_text(&row, step->lock_mode);
-	put(&row, BoolGetDatum(rewrites), false);
-	put(&row, BoolGetDatum(rewrites || (flags & STEP_SCANS) != 0), false);
-	put(&row, Int64GetDatum((int64) size.rows), !size.known);
-	put(&row, Int64GetDatum((int64) size.total_bytes), !exists);
-	put(&row, IntervalPGetDatum(interval_of_seconds(eta.low)), exists && !size.known);
-	put(&row, IntervalPGetDatum(interval_of_seconds(eta.high)), exists && !size.known);
-	put(&row, BoolGetDatum((flags & STEP_UPDATES_ROWS) != 0), false);
+	row_put(&row, Int32GetDatum(++plan->count), false);
+	row_put_text(&row, revision->component == COMPONENT_CORE ? "core" : "fab");
+	row_put_text(&row, revision->revision);
+	row_put_text(&row, revision->version);
+	row_put_text(&row, step->relation);
+	row_put_text(&row, step->operation);
+	row_put_text(&row, step->lock_mode);
+	row_put(&row, BoolGetDatum(rewrites), false);
+	row_put(&row, BoolGetDatum(rewrites || (flags & STEP_SCANS) != 0), false);
+	row_put(&row, Int64GetDatum((int64) size.rows), !size.known);
+	row_put(&row, Int64GetDatum((int64) size.total_bytes), !exists);
+	row_put(&row, IntervalPGetDatum(interval_of_seconds(eta.low)), exists && !size.known);
+	row_put(&row, IntervalPGetDatum(interval_of_seconds(eta.high)), exists && !size.known);
+	row_put(&row, BoolGetDatum((flags & STEP_UPDATES_ROWS) != 0), false);
 	Assert(row.count == PLAN_COLUMNS);
 	result_row(plan->fcinfo, row.values, row.nulls);
 

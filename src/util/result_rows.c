@@ -47,3 +47,18 @@ result_row_texts(FunctionCallInfo fcinfo, int count, const char *const *texts)
 	}
 	result_row(fcinfo, values, nulls);
 }
+
+void
+row_put(ResultRow *row, Datum value, bool isnull)
+{
+	Assert(row->count < RESULT_ROW_MAX_COLUMNS);
+	row->values[row->count] = value;
+	row->nulls[row->count++] = isnull;
+}
+
+/* NULL for SQL NULL. */
+void
+row_put_text(ResultRow *row, const char *text)
+{
+	row_put(row, text ? CStringGetTextDatum(text) : (Datum) 0, text == NULL);
+}
