@@ -69,9 +69,16 @@ CREATE VIEW lab.allowed AS
     FROM lab.run r JOIN dag_version asked ON asked.id = r.asked_version
     JOIN lab.in_force p ON p.dag_id = r.dag_id AND p.since <= r.after AND p.until >= r.before;
 
--- Every run that is not whole, and everything that is no run at all.
+-- Every run that is not whole, everything that is no run at all, and every DAG whose pins or history are not.
 CREATE VIEW lab.wrong AS
-    SELECT run_id, 'was inserted half' AS problem FROM lab.run WHERE after IS NULL
+    SELECT dag_id AS run_id, format('%s pins are in force', count(*)) AS problem FROM airflow_pin.pinned_version
+    GROUP BY dag_id HAVING count(*) > 1
+    UNION ALL
+    SELECT dag_id, format('event %s follows on version %s, and not on %s', id, before, from_version)
+    FROM (SELECT *, lag(to_version) OVER (PARTITION BY dag_id ORDER BY id) AS before FROM airflow_pin.pin_history) h
+    WHERE from_version IS DISTINCT FROM before
+    UNION ALL
+    SELECT run_id, 'was inserted half' FROM lab.run WHERE after IS NULL
     UNION ALL
     SELECT i.run_id, 'is not there' FROM lab.insertion i
     WHERE NOT EXISTS (SELECT FROM dag_run r WHERE r.dag_id = i.dag_id AND r.run_id = i.run_id)
