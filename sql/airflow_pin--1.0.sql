@@ -171,6 +171,8 @@ SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision_id_seq', ''
 
 GRANT SELECT ON airflow_pin.pinned_version, airflow_pin.pin_history, airflow_pin.run_decision,
     airflow_pin.paused_dag, airflow_pin.baseline_figure, airflow_pin.throttle TO pg_monitor;
+-- With these, pg_dump works for a role that owns Airflow's tables and monitors.
+GRANT SELECT ON airflow_pin.pin_history_id_seq, airflow_pin.run_decision_id_seq TO pg_monitor;
 
 ---------------------------------------------------------------------------------------------------
 -- Triggers
@@ -243,7 +245,7 @@ CREATE FUNCTION airflow_pin.attach(airflow_schema name DEFAULT NULL,
                                    lock_timeout interval DEFAULT '2s')
     RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'pin_attach';
 COMMENT ON FUNCTION airflow_pin.attach(name, interval) IS
-'Puts the triggers on Airflow''s dag_run, serialized_dag, dag_version and dag_code, so that pins are in force; does nothing where they already are. Needs to own the tables (or to be superuser) and SHARE ROW EXCLUSIVE on them: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Other errors: 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, 55000 attached to another schema.';
+'Puts the triggers on Airflow''s dag_run, serialized_dag, dag_version and dag_code, so that pins are in force, and mends what a restore or a switchover has left of the extension''s own triggers and sequences; does nothing where all is well. Needs to own the tables (or to be superuser) and SHARE ROW EXCLUSIVE on them: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Other errors: 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, 55000 attached to another schema.';
 
 CREATE FUNCTION airflow_pin.detach()
     RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'pin_detach';

@@ -28,6 +28,7 @@
 #include "pin/decide.h"
 #include "pin/decision_log.h"
 #include "util/guarded.h"
+#include "util/trigger_call.h"
 
 /* Runs that a person or a task asked for, and that can be refused with an error. */
 #define ASKED_FOR (RUN_MANUAL | RUN_BACKFILL | RUN_OPERATOR_TRIGGERED | RUN_ASSET_MATERIALIZATION)
@@ -174,15 +175,18 @@ is_incomplete(const NewRun *run)
 }
 
 /*
- * Is this a run that Airflow creates in order to run it? Not one that is restored or copied with
- * its end, and not one of "airflow dags test", which runs the files at hand.
+ * Is this a run that Airflow creates in order to run it? Not one that comes with its end, not one of
+ * a backup, which pg_restore loads with COPY and whose task instances follow, and not one of
+ * "airflow dags test", which runs the files at hand.
  */
 static bool
-will_run(const NewRun *run)
+will_run(const NewRun *run, Oid relation)
 {
 	char *state = column_text(run, run->columns->state);
 	char *triggered_by = column_text(run, run->columns->triggered_by);
 
+	if (row_is_copied(relation))
+		return false;
 	if (state != NULL && strcmp(state, "queued") != 0 && strcmp(state, "running") != 0)
 		return false;
 	return triggered_by == NULL || pg_strcasecmp(triggered_by, "test") != 0;
@@ -381,7 +385,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	RunRequest request = {.override = OVERRIDE_NONE};
 	ErrorData *error;
 
-	if (!will_run(run))
+	if (!will_run(run, relation))
 		return run->tuple;
 	if (run->columns->missing != NULL)
 		return refuse_unknown_table(run);

@@ -6,6 +6,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
@@ -202,6 +203,18 @@ check_ownership(void *arg)
 	(void) airflow_dag_run(((StatusReport *) arg)->schema);
 }
 
+/* What pins being in force means here. */
+static const char *
+meaning_in_force(const StatusReport *status)
+{
+	if (RecoveryInProgress())
+		return "Pins are obeyed by every insert into dag_run, once this standby is promoted.";
+	if (relation_is_subscribed(dag_run_relation(status)))
+		return "Pins are obeyed by every insert into dag_run but those of the subscription, which "
+			   "come as the publisher has them.";
+	return "Pins are obeyed by every insert into dag_run.";
+}
+
 /* The answer. */
 static void
 report_in_force(StatusReport *status)
@@ -221,7 +234,7 @@ report_in_force(StatusReport *status)
 		obstacle = pins_obstacle(dag_run_relation(status), &hint);
 	report(status, "in_force", obstacle ? "no" : "yes",
 		   obstacle ? psprintf("%s%s%s", obstacle, hint ? " " : "", hint ? hint : "")
-					: "Pins are obeyed by every insert into dag_run.");
+					: meaning_in_force(status));
 }
 
 /*

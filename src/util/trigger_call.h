@@ -14,5 +14,6 @@ extern TriggerData *require_before_update_row(FunctionCallInfo fcinfo, const cha
 extern TriggerData *require_before_write_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_delete_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_after_delete_statement(FunctionCallInfo fcinfo, const char *function);
+extern bool row_is_copied(Oid relation);
 
 #endif
