@@ -51,6 +51,15 @@ def verdict(goal: str, found: str, met: bool) -> str:
     return f"- {goal}: {found}: {'met' if met else '**missed**'}"
 
 
+def judged(goal: str, values: list[float], most: float, form=number, where: str = "") -> str:
+    """Met or missed where the interval says so; else the noise is larger than what was to be found out."""
+    low, high = interval(values)
+    found = f"{spread(values, form)}{where}"
+    if low <= most < high:
+        return f"- {goal}: {found}: not to be told from noise"
+    return verdict(goal, found, high <= most)
+
+
 def table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
