@@ -183,6 +183,11 @@ CREATE FUNCTION airflow_pin.enforce_run() RETURNS trigger
 COMMENT ON FUNCTION airflow_pin.enforce_run() IS
 'Trigger for Airflow''s dag_run, put there by attach(): lets a new run pass, gives it the pinned version, or refuses it. Raises P0001 for a refused run that somebody asked for; a scheduler''s run is refused by inserting it as failed.';
 
+CREATE FUNCTION airflow_pin.adopt_version() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'adopt_version';
+COMMENT ON FUNCTION airflow_pin.adopt_version() IS
+'Trigger for Airflow''s task_instance, put there by attach(): gives the task instances of a run that a pin has just rewritten the version of their run. All else of them is set at commit.';
+
 CREATE FUNCTION airflow_pin.hold_rerun() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'hold_rerun';
 COMMENT ON FUNCTION airflow_pin.hold_rerun() IS

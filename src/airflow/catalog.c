@@ -42,6 +42,7 @@
 const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
 	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_INSERT_ROW, "BEFORE INSERT"},
 	{"dag_run", "hold_rerun", "airflow_pin_hold", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
+	{"task_instance", "adopt_version", "airflow_pin_adopt", BEFORE_INSERT_ROW, "BEFORE INSERT"},
 	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW,
 	 "BEFORE UPDATE"},
 	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},

@@ -24,6 +24,7 @@
 
 #include "airflow/catalog.h"
 #include "airflow/serialized_dag.h"
+#include "pin/adopt_version.h"
 #include "pin/cache.h"
 #include "pin/decide.h"
 #include "pin/decision_log.h"
@@ -305,12 +306,17 @@ set_failed(const NewRun *run, HeapTuple tuple)
 }
 
 static HeapTuple
-apply_decision(const NewRun *run, const Decision *decision)
+apply_decision(const NewRun *run, const RunRequest *request, const Decision *decision)
 {
 	HeapTuple tuple = run->tuple;
 
 	if (decision->rewritten && decision->has_effective)
+	{
 		tuple = set_version(run, decision);
+		if (request->version != NULL)
+			adopt_version_of_run(request->dag_id, request->run_id, request->version,
+								 &decision->effective.id);
+	}
 	if (decision->action == RUN_REJECT || decision->action == RUN_FAILED)
 		tuple = set_failed(run, tuple);
 	return tuple;
@@ -408,7 +414,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	if (call.decision.action == RUN_LATEST || call.decision.action == RUN_MATCHES)
 		return run->tuple;
 	decision_log(&request, &call.decision);
-	return apply_decision(run, &call.decision);
+	return apply_decision(run, &request, &call.decision);
 }
 
 /*

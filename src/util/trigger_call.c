@@ -21,7 +21,16 @@ require(FunctionCallInfo fcinfo, const char *function, TriggerEvent event, const
 	return trigger;
 }
 
-/* Raise an error unless the function was fired BEFORE UPDATE FOR EACH ROW. */
+/* Raise an error unless the function was fired BEFORE INSERT FOR EACH ROW. */
+TriggerData *
+require_before_insert_row(FunctionCallInfo fcinfo, const char *function)
+{
+	return require(fcinfo, function,
+				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW,
+				   "BEFORE INSERT FOR EACH ROW");
+}
+
+/* The same for BEFORE UPDATE FOR EACH ROW. */
 TriggerData *
 require_before_update_row(FunctionCallInfo fcinfo, const char *function)
 {

@@ -10,6 +10,7 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 
+extern TriggerData *require_before_insert_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_update_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_write_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_delete_row(FunctionCallInfo fcinfo, const char *function);

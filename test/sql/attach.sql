@@ -9,7 +9,8 @@ SELECT airflow_pin.attach('public', '1 minute');
 SELECT tgname, tgenabled, tgattr = '' AS no_columns, tgqual IS NULL AS no_when, pg_get_triggerdef(oid)
     FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal
     ORDER BY tgname;
-SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN ('task_instance'::regclass, 'dag'::regclass);
+SELECT tgrelid::regclass, tgname, tgenabled, tgattr = '' AS no_columns, tgqual IS NULL AS no_when FROM pg_trigger
+    WHERE NOT tgisinternal AND tgrelid IN ('task_instance'::regclass, 'dag'::regclass);
 
 -- Detached: the pins stay, and are not in force.
 CALL lab.two_versions('d');
