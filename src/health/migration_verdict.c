@@ -381,6 +381,8 @@ conclude(MigrationStatus *status, List *sessions)
 		appendStringInfoString(
 			&status->evidence,
 			"the primary holds locks as a migration takes them, which are replayed");
+	if (status->verdict != VERDICT_WORKING)
+		next_clause(status);
 	switch (status->verdict)
 	{
 		case VERDICT_BLOCKED:
