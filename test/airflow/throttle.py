@@ -65,7 +65,9 @@ class Throttle:
         self.parse_again("second")
         self.parse_again("third")
         lab.wait_for("four runs after that", lambda: self.started_since(throttled_at) >= 4)
-        self.check("it stays so when the file is parsed again, and changed", self.limits() != (1, LIMIT) and self.limits())
+        self.check(
+            "it stays so when the file is parsed again, and changed", self.limits() != (1, LIMIT) and self.limits()
+        )
         self.check("the scheduler starts one run at a time", lab.query(SIDE_BY_SIDE, throttled_at))
 
         self.command("unthrottle('first day')")
