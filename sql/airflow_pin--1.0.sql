@@ -302,7 +302,7 @@ CREATE FUNCTION airflow_pin.pins(
         OUT reason text, OUT drift text[])
     RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pin_pins';
 COMMENT ON FUNCTION airflow_pin.pins() IS
-'The pins in force, by dag_id, beside each DAG''s latest version. drift names what differs between the two: newer_version, tasks_differ, schedule_differs, content_changed (the DAG file, or the pinned version itself, is not what it was when pinned), version_missing, bundle_unversioned.';
+'The pins in force, by dag_id, beside each DAG''s latest version. drift names what differs between the two: newer_version, tasks_differ, schedule_differs, content_changed (the DAG file, or the pinned version itself, is not what it was when pinned), version_missing, bundle_unversioned. Waits for no lock: 55P03, with who holds it, where a table of Airflow is locked.';
 
 CREATE FUNCTION airflow_pin.diff(
         dag_id text, from_version integer, to_version integer,
