@@ -31,6 +31,7 @@ CALL copy_dag_run('twin');
 CALL copy_dag_run('key');
 
 CREATE FUNCTION empty_trigger() RETURNS trigger LANGUAGE c AS :'library', 'empty_trigger';
+CREATE FUNCTION bench_mark() RETURNS void LANGUAGE c AS :'library', 'bench_mark';
 CREATE TRIGGER empty BEFORE INSERT ON empty.dag_run FOR EACH ROW EXECUTE FUNCTION empty_trigger();
 \ir twin.sql
 CREATE TRIGGER twin BEFORE INSERT ON twin.dag_run FOR EACH ROW EXECUTE FUNCTION twin();
