@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 import psycopg2
-from figures import interval, judged, number, ratios, spread, table, verdict
+from figures import judged, number, ratios, spread, table, verdict
 from transactions import read_logs
 
 COMMANDS = ("update", "pin", "move", "rollback")
