@@ -39,7 +39,7 @@ help:
 	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
 	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (20 minutes)'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
-	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it)'
+	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it; SECTIONS=...)'
 	@echo 'make format        clang-format over src/'
 
 deps:
@@ -56,7 +56,7 @@ check-airflow-all: deps
 	test/airflow/all
 
 bench: deps
-	test/bench/run $(SCALE)
+	test/bench/run $(or $(SCALE),0.1) $(SECTIONS)
 
 format:
 	clang-format -i src/*.[ch] src/*/*.[ch]
