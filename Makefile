@@ -26,7 +26,7 @@ EXTRA_CLEAN = build/regress build/isolation
 
 # These goals install what they need themselves, so they must work where there is no PGXS yet. (PGXS
 # has a "check" of its own, which only says that it is not supported.)
-OWN_GOALS = help deps demo check check-airflow-all bench format
+OWN_GOALS = help deps demo check check-airflow-all check-static check-sanitizers coverage bench format
 
 .PHONY: $(OWN_GOALS)
 
@@ -38,6 +38,9 @@ help:
 	@echo 'make installcheck  SQL tests on a running server'
 	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
 	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (20 minutes)'
+	@echo 'make check-static     clang-tidy, scan-build, cppcheck and shellcheck'
+	@echo 'make check-sanitizers the SQL tests on a PostgreSQL with assertions and sanitizers, built from source'
+	@echo 'make coverage      which lines the tests run, and why the others are not run'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
 	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it; SECTIONS=...)'
 	@echo 'make format        clang-format over src/'
@@ -54,6 +57,15 @@ check: deps
 check-airflow-all: deps
 	test/lib/install-extension
 	test/airflow/all
+
+check-static: deps
+	test/static
+
+check-sanitizers: deps
+	test/sanitizers asan
+
+coverage: deps
+	test/coverage
 
 bench: deps
 	test/bench/run $(or $(SCALE),0.1) $(SECTIONS)
