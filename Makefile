@@ -37,7 +37,7 @@ help:
 	@echo 'make install       install into the server of PG_CONFIG'
 	@echo 'make installcheck  SQL tests on a running server'
 	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
-	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (20 minutes)'
+	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (40 minutes)'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
 	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it)'
 	@echo 'make format        clang-format over src/'

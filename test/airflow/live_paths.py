@@ -9,7 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from compat import CLEARING_CHOOSES, HAS_PARTITIONS, MATERIALIZATION_RUN_TYPE, OPERATOR_RUN_TYPE
-from lab import LabError, wrong_values
+from lab import wrong_values
 from live_dags import HOLDING_RERUNS, MODES, REFILLS, TASKS, TESTED, WORK_RECORDS
 
 # The logical dates of the backfills: of a run that is there, and of one that is not.
@@ -31,9 +31,7 @@ class Paths:
             self.lab.api("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": True})
         for dag_id in REFILLS:
             self.lab.wait_for_version(dag_id, 1)
-            status, answer = self.lab.trigger(dag_id, "there", THERE)
-            if status != 200:
-                raise LabError(f'DAG "{dag_id}" could not be triggered: HTTP {status}: {answer}')
+            self.live.must_trigger(dag_id, "there", THERE)
         for dag_id in REFILLS:
             self.lab.wait_for_run(dag_id, "there")
         self.lab.api("PATCH", "/api/v2/dags/refill_failed/dagRuns/there", {"state": "failed"})
@@ -86,9 +84,7 @@ class Paths:
             self.live.check_request(mode, "materialised asset", status == 200, answer, run_ids or ["(no run)"], False)
 
     def runs_of_type(self, dag_id: str, run_type: str) -> list[str]:
-        rows = self.lab.query(
-            "SELECT run_id FROM dag_run WHERE dag_id = %s AND run_type = %s ", dag_id, run_type
-        )
+        rows = self.lab.query("SELECT run_id FROM dag_run WHERE dag_id = %s AND run_type = %s", dag_id, run_type)
         return [row["run_id"] for row in rows]
 
     def check_operator(self) -> None:
@@ -142,12 +138,10 @@ class Paths:
             self.live.check(f"backfill that does again: {behavior}", problems)
 
     def refill_problems(self, dag_id: str, there: dict, clear_number: int) -> list[str]:
-        [new] = [
-            run_id for run_id in self.runs_of_type(dag_id, "backfill") if run_id != "there"
-        ] or [None]
-        if new is None:
-            return ["there is no new run"]
-        run = self.lab.wait_for_run(dag_id, new)
+        new = [run_id for run_id in self.runs_of_type(dag_id, "backfill") if run_id != "there"]
+        if len(new) != 1:
+            return [f"the new runs are {new}"]
+        run = self.lab.wait_for_run(dag_id, new[0])
         tasks = dict.fromkeys(TASKS[1], f"v1 at {self.live.commits[1]}")
         expected = {"state": "success", "action": "rewrite"} | self.pinned()
         problems = wrong_values(run, expected) + self.live.task_problems(run, tasks)
