@@ -73,7 +73,8 @@ with DAG("caller", schedule=None):
 """
 
 # A task that is mapped over what another returns, one that is tried again, one that is deferred; and callbacks,
-# of which that of the DAG runs in the DAG processor.
+# of which that of the DAG runs in the DAG processor. The deferral is long enough for a slow scheduler: it fails a
+# task that is queued again before it has heard that the first half has ended.
 WORK = """\
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator
@@ -86,7 +87,7 @@ def note(what):
 class Later(BaseOperator):
     def execute(self, context):
         record("deferred", context)
-        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=1)), method_name="resume")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=10)), method_name="resume")
 
     def resume(self, context, event=None):
         record("resumed", context)
