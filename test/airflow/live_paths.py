@@ -41,7 +41,8 @@ class Paths:
             reruns = "pinned" if dag_id in HOLDING_RERUNS else "airflow"
             self.lab.query("SELECT airflow_pin.pin(%s, 1, reruns => %s)", dag_id, reruns)
         for dag_id, mode in TESTED.items():
-            self.lab.query("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", dag_id, mode)
+            if mode:
+                self.lab.query("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", dag_id, mode)
 
     def ask(self) -> None:
         self.live.must_trigger("caller", "call")
@@ -164,13 +165,29 @@ class Paths:
         self.live.check("a backfill that would take held runs to the latest version is refused", problems)
 
     def check_dags_test(self) -> None:
-        """It runs the files at hand, whatever is pinned."""
-        for dag_id, test in self.tests.items():
-            done = test.result()
-            runs = self.runs_of_type(dag_id, "manual")
-            problems = [] if done.returncode == 0 and len(runs) == 1 else [done.stdout[-1500:]]
-            for run_id in runs:
-                run = self.lab.run(dag_id, run_id)
-                problems += wrong_values(run, {"state": "success", "version_number": 2, "action": None})
-                problems += self.live.task_problems(run, dict.fromkeys(TASKS[2], "v2 at None"))
+        """It runs the files at hand, whatever is pinned: as it does without a pin.
+
+        That is not always well: Airflow 3.2.2 does not get on with the packages that it is installed with here.
+        """
+        outcomes = {dag_id: self.outcome_of_test(dag_id) for dag_id in TESTED}
+        expected = outcomes.pop("tested_unpinned")
+        for dag_id, outcome in outcomes.items():
+            problems = [] if outcome == expected else [f"it was {outcome}, without a pin {expected}"]
+            if outcome["version"] != 2 or outcome["action"] is not None:
+                problems.append(f"it was not left alone: {outcome}")
             self.live.check(f"{TESTED[dag_id]}: airflow dags test is left alone", problems)
+
+    def outcome_of_test(self, dag_id: str) -> dict:
+        done = self.tests[dag_id].result()
+        runs = self.runs_of_type(dag_id, "manual")
+        if len(runs) != 1:
+            return {"version": None, "action": None, "runs": runs, "output": done.stdout[-1500:]}
+        run = self.lab.run(dag_id, runs[0])
+        return {
+            "exit status": done.returncode,
+            "state": run["state"],
+            "version": run["version_number"],
+            "commit": run["bundle_version"],
+            "action": run["action"],
+            "tasks": {name: line["code"] for name, line in self.lab.tasks_that_ran(dag_id, runs[0]).items()},
+        }
