@@ -37,7 +37,7 @@ help:
 	@echo 'make install       install into the server of PG_CONFIG'
 	@echo 'make installcheck  SQL tests on a running server'
 	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
-	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (20 minutes)'
+	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (40 minutes)'
 	@echo 'make check-static     clang-tidy, scan-build, cppcheck and shellcheck'
 	@echo 'make check-sanitizers the SQL tests on a PostgreSQL with assertions and sanitizers, built from source'
 	@echo 'make coverage      which lines the tests run, and why the others are not run'
