@@ -176,18 +176,23 @@ class Lab:
         """Ends every process of this lab, and only those."""
         if self.connection is not None:
             self.connection.close()
-        for process in self.processes.values():
+        self.end(*self.processes)
+        for pid in self.leftovers():
+            os.kill(pid, signal.SIGKILL)
+
+    def end(self, *names: str) -> None:
+        """Ends the processes of these names, in ten seconds at most."""
+        processes = [self.processes.pop(name) for name in names]
+        for process in processes:
             signal_group(process.pid, signal.SIGTERM)
         deadline = time.monotonic() + 10
-        for process in self.processes.values():
+        for process in processes:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 pass
             signal_group(process.pid, signal.SIGKILL)
             process.wait()
-        for pid in self.leftovers():
-            os.kill(pid, signal.SIGKILL)
 
     def leftovers(self) -> list[int]:
         """Processes that left their group (a task has a session of its own): known by their AIRFLOW_HOME."""
@@ -227,15 +232,18 @@ class Lab:
 
     def airflow(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
         """The command line client; its two outputs are in stdout."""
-        return subprocess.run(
-            [BIN / "airflow", *arguments],
-            env=self.environment | settings,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=240,
-        )
+        try:
+            return subprocess.run(
+                [BIN / "airflow", *arguments],
+                env=self.environment | settings,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=240,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LabError(f"airflow {' '.join(arguments)} does not end") from error
 
     def api(self, method: str, path: str, body: dict | None = None) -> tuple[int, str]:
         request = urllib.request.Request(

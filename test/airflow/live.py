@@ -67,6 +67,7 @@ class Live:
         self.check_reruns()
         self.check_rhythm()
         self.check_processes()
+        self.paths.check_dags_test()
 
     def prepare(self) -> None:
         """Airflow is up, and every DAG has version 1 with a run (Airflow overwrites a version without one)."""

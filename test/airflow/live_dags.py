@@ -31,7 +31,7 @@ REFILLS = {
 }
 HOLDING_RERUNS = ("refill_held_back", "refill_held")
 
-# With "airflow dags test", paused: Airflow's scheduler would take tasks of its runs.
+# With "airflow dags test".
 TESTED = {"tested_unpinned": None, "tested_rewrite": "rewrite", "tested_reject": "reject"}
 # Of DAGs for backfills only: nothing is left to schedule.
 REFILL_SCHEDULE = '"@daily", end_date=datetime(2026, 1, 4)'
