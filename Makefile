@@ -26,7 +26,7 @@ EXTRA_CLEAN = build/regress build/isolation
 
 # These goals install what they need themselves, so they must work where there is no PGXS yet. (PGXS
 # has a "check" of its own, which only says that it is not supported.)
-OWN_GOALS = help deps demo check check-airflow-all bench format
+OWN_GOALS = help deps demo check check-airflow-all check-pg-all bench format
 
 .PHONY: $(OWN_GOALS)
 
@@ -38,6 +38,7 @@ help:
 	@echo 'make installcheck  SQL tests on a running server'
 	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
 	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (20 minutes)'
+	@echo 'make check-pg-all  the SQL tests on every PostgreSQL that Debian carries, in chroots (needs root)'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
 	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it)'
 	@echo 'make format        clang-format over src/'
@@ -54,6 +55,10 @@ check: deps
 check-airflow-all: deps
 	test/lib/install-extension
 	test/airflow/all
+
+check-pg-all:
+	tools/install-deps debootstrap
+	test/pg-all
 
 bench: deps
 	test/bench/run $(SCALE)

@@ -16,6 +16,15 @@
 #define lock_held_by_me(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
+/* Needs common/jsonapi.h and mb/pg_wchar.h. */
+#if PG_VERSION_NUM >= 170000
+#define json_lex_context(text, length)                                                             \
+	makeJsonLexContextCstringLen(NULL, text, length, PG_UTF8, true)
+#else
+#define json_lex_context(text, length)                                                             \
+	makeJsonLexContextCstringLen(unconstify(char *, text), length, PG_UTF8, true)
+#endif
+
 /* Path of the main fork of a permanent relation's file. */
 #if PG_VERSION_NUM >= 180000
 #define file_path(database, tablespace, file)                                                      \
