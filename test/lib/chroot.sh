@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# Fresh Debian systems in chroots, for tests. Source this file in bash, then:
+# Debian systems in chroots, for tests. Source this file in bash, then:
 #
-#   chroot_make SUITE                    # debootstrap, unless it is there already
-#   chroot_run SUITE COMMAND [ARGUMENT ...]
-#   chroot_copy_source SUITE DIRECTORY   # the files of this project, as they are now, without what was built
+#   chroot_make NAME SUITE               # debootstrap, unless it is there already
+#   chroot_remove NAME
+#   chroot_run NAME COMMAND [ARGUMENT ...]
+#   chroot_copy_source NAME DIRECTORY    # the files of this project, as they are now, without what was built
 #
-# CHROOTS is the directory that holds them; default build/chroots. As root or with sudo. A chroot's /proc and
-# /dev are mounted in a mount namespace of the one command, so that nothing stays mounted.
+# CHROOTS is the directory that holds them; default build/chroots. As root or with sudo. A command has mounts and
+# processes of its own, so that nothing stays mounted, and nothing running.
 
 CHROOTS=${CHROOTS:-$PWD/build/chroots}
 
@@ -29,7 +30,7 @@ chroot_mirror() {
 chroot_run() {
     local root=$CHROOTS/$1
     shift
-    chroot_as_root unshare --mount sh -ec '
+    chroot_as_root unshare --mount --pid --fork --kill-child sh -ec '
         root=$1
         shift
         mount -t proc proc "$root/proc"
@@ -38,29 +39,39 @@ chroot_run() {
             chroot "$root" "$@"' sh "$root" "$@" </dev/null
 }
 
+chroot_write() { # name file, the content from a here-document
+    chroot_as_root tee -a "$CHROOTS/$1$2" >/dev/null
+}
+
 # "experimental" is no whole system: it is sid with experimental's packages where they are wanted.
 chroot_make() {
-    local suite=$1 base=$1 root=$CHROOTS/$1 mirror
+    local name=$1 suite=$2 base=$2 root=$CHROOTS/$1 mirror
 
     [ ! -e "$root/.complete" ] || return 0
     [ "$suite" != experimental ] || base=sid
     mirror=$(chroot_mirror)
-    command -v debootstrap >/dev/null || { echo "chroot: debootstrap is not installed" >&2; return 1; }
     mkdir -p "$CHROOTS"
-    chroot_as_root rm -rf --one-file-system "$root"
+    chroot_remove "$name"
     echo "chroot: debootstrap $base" >&2
-    if ! chroot_as_root debootstrap --variant=minbase "$base" "$root" "$mirror" >"$root.bootstrap.log" 2>&1 </dev/null; then
-        tail -n 20 "$root.bootstrap.log" >&2
+    if ! chroot_as_root debootstrap --variant=minbase "$base" "$root" "$mirror" >"$root.log" 2>&1 </dev/null; then
+        tail -n 20 "$root.log" >&2
         return 1
     fi
     if [ "$suite" != "$base" ]; then
-        echo "deb $mirror $suite main" | chroot_as_root tee -a "$root/etc/apt/sources.list" >/dev/null
+        chroot_write "$name" /etc/apt/sources.list <<<"deb $mirror $suite main"
+        chroot_write "$name" /etc/apt/preferences.d/suite \
+            <<<$'Package: src:postgresql-*\nPin: release a='"$suite"$'\nPin-Priority: 500'
     fi
     # A mirror that lags behind is no reason not to test.
-    echo 'Acquire::Check-Valid-Until "false";' |
-        chroot_as_root tee "$root/etc/apt/apt.conf.d/mirror" >/dev/null
-    chroot_run "$suite" apt-get -qq update
+    chroot_write "$name" /etc/apt/apt.conf.d/mirror <<<'Acquire::Check-Valid-Until "false";'
+    chroot_write "$name" /usr/sbin/policy-rc.d <<<$'#!/bin/sh\n# Packages start no daemons here.\nexit 101'
+    chroot_as_root chmod 755 "$root/usr/sbin/policy-rc.d"
+    chroot_run "$name" apt-get -qq update
     chroot_as_root touch "$root/.complete"
+}
+
+chroot_remove() {
+    chroot_as_root rm -rf --one-file-system "${CHROOTS:?}/$1"
 }
 
 chroot_copy_source() {
@@ -68,6 +79,8 @@ chroot_copy_source() {
 
     chroot_as_root rm -rf "$target"
     chroot_as_root mkdir -p "$target"
+    # What is deleted, but not yet in a commit, is listed as well.
     git ls-files -z --cached --others --exclude-standard |
-        tar -c --null --files-from=- --ignore-failed-read 2>/dev/null | chroot_as_root tar -x --no-same-owner -C "$target"
+        tar -c --null --files-from=- --ignore-failed-read 2>/dev/null |
+        chroot_as_root tar -x --no-same-owner -C "$target"
 }
