@@ -68,6 +68,7 @@ check-packages: deps
 	test/packages/dist
 	test/packages/rpm
 	test/packages/deb
+	test/packages/image-volume
 
 # The last commit, so that nothing gets in that is not the project's.
 DISTVERSION = $(shell sed -n '1,/"version"/s/.*"version": "\(.*\)".*/\1/p' META.json)

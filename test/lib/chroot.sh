@@ -50,6 +50,7 @@ chroot_make() {
     [ ! -e "$root/.complete" ] || return 0
     [ "$suite" != experimental ] || base=sid
     mirror=$(chroot_mirror)
+    [ -n "$mirror" ] || { echo "chroot: apt of this machine names no Debian mirror: apt-get update?" >&2; return 1; }
     mkdir -p "$CHROOTS"
     chroot_remove "$name"
     echo "chroot: debootstrap $base" >&2
