@@ -5,6 +5,7 @@
 #   chroot_remove NAME
 #   chroot_run NAME COMMAND [ARGUMENT ...]
 #   chroot_copy_source NAME DIRECTORY    # the files of this project, as they are now, without what was built
+#   copy_source DIRECTORY                # the same outside of chroots
 #
 # CHROOTS is the directory that holds them; default build/chroots. As root or with sudo. A command has mounts and
 # processes of its own, so that nothing stays mounted, and nothing running.
@@ -75,13 +76,14 @@ chroot_remove() {
     chroot_as_root rm -rf --one-file-system "${CHROOTS:?}/$1"
 }
 
-chroot_copy_source() {
-    local target=$CHROOTS/$1$2
-
-    chroot_as_root rm -rf "$target"
-    chroot_as_root mkdir -p "$target"
+copy_source() {
+    chroot_as_root rm -rf "$1"
+    chroot_as_root mkdir -p "$1"
     # What is deleted, but not yet in a commit, is listed as well.
     git ls-files -z --cached --others --exclude-standard |
-        tar -c --null --files-from=- --ignore-failed-read 2>/dev/null |
-        chroot_as_root tar -x --no-same-owner -C "$target"
+        tar -c --null --files-from=- --ignore-failed-read 2>/dev/null | chroot_as_root tar -x --no-same-owner -C "$1"
+}
+
+chroot_copy_source() {
+    copy_source "$CHROOTS/$1$2"
 }
