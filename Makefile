@@ -38,7 +38,7 @@ help:
 	@echo 'make installcheck  SQL tests on a running server'
 	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
 	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (20 minutes)'
-	@echo 'make check-pg-all  the SQL tests on every PostgreSQL that Debian carries, in chroots (needs root)'
+	@echo 'make check-pg-all  the SQL tests on PostgreSQL 15 to 19, in chroots (needs root)'
 	@echo 'make check-packages   the Debian package, the RPM spec and the PGXN zip: built, installed, tested (needs root)'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
 	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it)'
@@ -59,7 +59,7 @@ check-airflow-all: deps
 	test/lib/install-extension
 	test/airflow/all
 
-check-pg-all:
+check-pg-all: deps
 	tools/install-deps debootstrap
 	test/pg-all
 
