@@ -80,7 +80,8 @@ def trigger_item(function):
 def columns_section(relation, kind):
     rows = [f"| `{c['name']}` | {short(c['type'])} | {escape(c['comment'] or '')} |" for c in relation["columns"]]
     comment = escape(relation["comment"]) + (" Members of `pg_monitor` may read it." if relation.get("monitor") else "")
-    return "\n".join([f"### {kind} {relation['name']}", "", wrap(comment), "", "| column | type | |", "|---|---|---|", *rows, ""])
+    head = [f"### {kind} {relation['name']}", "", wrap(comment), "", "| column | type | |", "|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
 
 
 def setting_row(setting):
@@ -93,7 +94,8 @@ def setting_row(setting):
 def markdown(catalogue):
     callable_ones = [f for f in catalogue["functions"] if f["result"] != "trigger"]
     triggers = [f for f in catalogue["functions"] if f["result"] == "trigger"]
-    relations = [link(t["name"], "table-") for t in catalogue["tables"]] + [link(t["name"], "type-") for t in catalogue["types"]]
+    relations = [link(table["name"], "table-") for table in catalogue["tables"]]
+    relations += [link(composite["name"], "type-") for composite in catalogue["types"]]
     settings = ["| setting | default | may be set by | |", "|---|---|---|---|", *map(setting_row, catalogue["settings"]), ""]
     return "\n".join([
         HEAD,
@@ -128,7 +130,8 @@ def main():
         return
     old = REFERENCE.read_text() if REFERENCE.exists() else ""
     if old != text:
-        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), "doc/reference.md", "the catalogue"))
+        lines = old.splitlines(True), text.splitlines(True)
+        sys.stdout.writelines(difflib.unified_diff(*lines, "doc/reference.md", "the catalogue"))
         sys.exit("reference: doc/reference.md is not up to date: run tools/reference/generate")
 
 
