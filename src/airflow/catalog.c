@@ -25,6 +25,7 @@
 #include "parser/parse_func.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -41,6 +42,7 @@
 const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
 	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_INSERT_ROW, "BEFORE INSERT"},
 	{"dag_run", "hold_rerun", "airflow_pin_hold", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
+	{"task_instance", "adopt_version", "airflow_pin_adopt", BEFORE_INSERT_ROW, "BEFORE INSERT"},
 	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW,
 	 "BEFORE UPDATE"},
 	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
@@ -84,6 +86,17 @@ relation_is_table(Oid relation)
 			 !form->relhasrules;
 	ReleaseSysCache(tuple);
 	return result;
+}
+
+/* Does a subscription of this database bring rows of the table? */
+bool
+relation_is_subscribed(Oid relation)
+{
+	CatCList *subscriptions = SearchSysCacheList1(SUBSCRIPTIONRELMAP, ObjectIdGetDatum(relation));
+	bool found = subscriptions->n_members > 0;
+
+	ReleaseSysCacheList(subscriptions);
+	return found;
 }
 
 /*
@@ -133,42 +146,6 @@ fires_always(Relation pg_trigger, HeapTuple tuple, int16 type)
 
 	(void) heap_getattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(pg_trigger), &no_condition);
 	return no_condition && form->tgtype == type && form->tgattr.dim1 == 0;
-}
-
-/*
- * Are the triggers on the extension's own tables enabled, without which pins are held only half?
- * Returns the name of one that is not, or NULL.
- */
-const char *
-pin_disabled_trigger(void)
-{
-	static const struct
-	{
-		const char *table;
-		const char *trigger;
-	} own[] = {{"run_decision", "reconcile_run"}, {"pinned_version", "announce_pins"}};
-
-	for (int i = 0; i < (int) lengthof(own); i++)
-	{
-		Relation pg_trigger = table_open(TriggerRelationId, AccessShareLock);
-		bool enabled = false;
-		ScanKeyData key[2];
-		SysScanDesc scan;
-		HeapTuple tuple;
-
-		ScanKeyInit(&key[0], Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
-					ObjectIdGetDatum(pin_relation(own[i].table)));
-		ScanKeyInit(&key[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ,
-					CStringGetDatum(own[i].trigger));
-		scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 2, key);
-		if (HeapTupleIsValid(tuple = systable_getnext(scan)))
-			enabled = is_enabled((Form_pg_trigger) GETSTRUCT(tuple));
-		systable_endscan(scan);
-		table_close(pg_trigger, AccessShareLock);
-		if (!enabled)
-			return own[i].trigger;
-	}
-	return NULL;
 }
 
 /*

@@ -70,19 +70,19 @@ typedef struct AttachedTrigger
 	const char *event; /* the same in SQL, but for the level */
 } AttachedTrigger;
 
-#define ATTACHED_TRIGGERS 9
+#define ATTACHED_TRIGGERS 10
 
 extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
 
 extern Oid pin_relation(const char *name);
 extern bool relation_is_table(Oid relation);
+extern bool relation_is_subscribed(Oid relation);
 extern List *airflow_schemas(void);
 extern const char *airflow_attached_schema(void);
 extern const char *airflow_schema(void);
 extern Oid airflow_dag_run(const char *schema);
 extern void airflow_tables(AirflowTables *tables, const char *schema);
 extern bool airflow_has_versions(const char *schema);
-extern const char *pin_disabled_trigger(void);
 extern AttachState airflow_find_trigger(Oid relation, const AttachedTrigger *trigger,
 										char **trigger_name);
 extern const char *dag_run_missing_column(Oid dag_run);

@@ -9,6 +9,7 @@
 #include "storage/lock.h"
 #include "utils/acl.h"
 
+#include "airflow/catalog.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
@@ -38,10 +39,13 @@ airflow_is_migrating(Oid relation)
 {
 	Oid owner = relation_owner(relation);
 	bool migrating = false;
+	OwnerScope scope;
 
 	if (!migration_lock_is_held())
 		return false;
 	SPI_connect();
+	/* not as the caller, who may have been denied a look at these views */
+	owner_scope_enter(&scope, pin_relation("pinned_version"));
 	query_run("SELECT a.usesysid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a"
 			  " ON a.pid OPERATOR(pg_catalog.=) l.pid"
 			  " WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.granted"
@@ -50,6 +54,7 @@ airflow_is_migrating(Oid relation)
 			  " AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"
 			  " WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())",
 			  NULL, true, 0);
+	owner_scope_leave(&scope);
 	for (uint64 row = 0; row < SPI_processed && !migrating; row++)
 	{
 		bool isnull;

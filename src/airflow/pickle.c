@@ -220,17 +220,15 @@ pickle_number(Pickler *pickler, const JsonbValue *value)
 	char *text = json_string(value);
 	long number;
 
-	if (strchr(text, '.') != NULL)
-	{
-		pickle_float(pickler, strtod(text, NULL));
-		return;
-	}
 	errno = 0;
 	number = strtol(text, NULL, 10);
-	if (errno == 0 && number >= PG_INT32_MIN && number <= PG_INT32_MAX)
+	if (strchr(text, '.') != NULL)
+		pickle_float(pickler, strtod(text, NULL));
+	else if (errno == 0 && number >= PG_INT32_MIN && number <= PG_INT32_MAX)
 		pickle_int32(pickler, number);
 	else
 		pickle_long(pickler, text);
+	pfree(text); /* some bytes of jsonb can be 130 kB of digits */
 }
 
 /* A class or function of that name in that module. */
@@ -447,7 +445,7 @@ pickle_json(Pickler *pickler, const JsonbValue *value)
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (pickle_scalar(pickler, value))
+	if (pickler->unsupported != NULL || pickle_scalar(pickler, value))
 		return;
 	container = value->val.binary.data;
 	if (JsonContainerIsArray(container))
@@ -468,7 +466,7 @@ pickle_value(Pickler *pickler, const JsonbValue *value)
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (pickle_scalar(pickler, value))
+	if (pickler->unsupported != NULL || pickle_scalar(pickler, value))
 		return;
 	container = value->val.binary.data;
 	if (JsonContainerIsArray(container))

@@ -25,6 +25,7 @@ typedef struct TaskGraph
 	int *seen; /* scratch space of priority_weight_by_rule() */
 	int *stack;
 	int round;
+	int64 steps; /* dependencies that were followed, of all tasks so far */
 } TaskGraph;
 
 extern void task_graph_build(TaskGraph *graph, const SerializedTask *tasks, int count);

@@ -11,6 +11,7 @@
 #include <float.h>
 #include <zlib.h>
 
+#include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -22,8 +23,26 @@
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-/* Tens of thousands of tasks. It bounds what a zlib bomb can take. */
+/*
+ * Tens of thousands of tasks. They bound what is read, inflated and parsed; a value takes some
+ * hundred bytes while it is parsed, however short it is.
+ */
 #define MAX_JSON_BYTES (64 * 1024 * 1024)
+#define MAX_JSON_VALUES (1024 * 1024)
+
+static void
+raise_too_large(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES)));
+}
+
+static void
+raise_too_many_values(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					errmsg("a serialized DAG has more than %d values", MAX_JSON_VALUES)));
+}
 
 /*
  * Python makes a float of 1e+300 and an integer of its 301 digits, but jsonb writes both as digits.
@@ -43,6 +62,9 @@ append_float(StringInfo out, const char *token, int length)
 
 		pfree(number);
 		number = DatumGetCString(DirectFunctionCall1(numeric_out, value));
+		pfree(DatumGetPointer(value));
+		if (out->len > 2 * MAX_JSON_BYTES) /* 1e308 becomes 311 bytes */
+			raise_too_large();
 		appendStringInfo(out, strchr(number, '.') ? "%s" : "%s.0", number);
 	}
 	else if (strcmp(number, "-0.0") == 0)
@@ -53,13 +75,15 @@ append_float(StringInfo out, const char *token, int length)
 }
 
 /*
- * JSON text with every float written as one, for jsonb_in().
+ * JSON text with every float written as one, for jsonb_in(). Raises an error for one of too many
+ * values.
  */
 static char *
 mark_floats(const char *text)
 {
 	StringInfoData out;
 	bool in_string = false;
+	int values = 0;
 
 	initStringInfo(&out);
 	while (*text != '\0')
@@ -77,6 +101,8 @@ mark_floats(const char *text)
 			appendStringInfoCharMacro(&out, *text++);
 		else if (*text == '"')
 			in_string = !in_string;
+		else if (!in_string && strchr(",[{", *text) != NULL && ++values > MAX_JSON_VALUES)
+			raise_too_many_values();
 		appendStringInfoCharMacro(&out, *text++);
 	}
 	return out.data;
@@ -86,7 +112,13 @@ mark_floats(const char *text)
 static Jsonb *
 jsonb_from_text(char *text)
 {
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(mark_floats(text))));
+	char *marked = mark_floats(text);
+	Jsonb *json;
+
+	pfree(text);
+	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(marked)));
+	pfree(marked);
+	return json;
 }
 
 /* zlib's memory is ours, so that an error or a cancel in between leaks nothing. */
@@ -138,8 +170,7 @@ inflate_text(const char *compressed, size_t length)
 		if (stream.avail_out > 0)
 			check_inflate(&stream, Z_BUF_ERROR); /* the input ends too early */
 		if (size >= MAX_JSON_BYTES)
-			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES)));
+			raise_too_large();
 		size = Min(size * 2, MAX_JSON_BYTES);
 		text = repalloc(text, size + 1);
 	}
@@ -172,15 +203,19 @@ decode_data(Datum data, bool isnull, Oid type)
 
 /*
  * The Jsonb behind one row of serialized_dag. Raises an error for a row without content, for
- * data that does not decompress and for JSON that does not parse.
+ * data that does not decompress, is too large, or is JSON that does not parse.
  */
 Jsonb *
 serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
 					  bool compressed_isnull)
 {
-	Jsonb *json = decode_data(data, data_isnull, data_type);
+	Jsonb *json;
 	bytea *bytes;
 
+	if ((!data_isnull && toast_raw_datum_size(data) > MAX_JSON_BYTES) ||
+		(!compressed_isnull && toast_raw_datum_size(compressed) > MAX_JSON_BYTES))
+		raise_too_large();
+	json = decode_data(data, data_isnull, data_type);
 	if (json != NULL)
 		return json;
 	if (compressed_isnull)
@@ -217,6 +252,8 @@ serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, char 
 	if (SPI_processed == 0)
 		return NULL;
 
+	if (row_size(0, 1) > MAX_JSON_BYTES || row_size(0, 2) > MAX_JSON_BYTES)
+		raise_too_large();
 	data = row_copy(0, 1, InvalidOid, context, &data_isnull);
 	compressed = row_copy(0, 2, BYTEAOID, context, &compressed_isnull);
 	if (dag_hash != NULL)

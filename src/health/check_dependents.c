@@ -65,6 +65,24 @@ typedef struct ChangeSearch
 	"  LEFT JOIN unnest($2, $3) c (relid, what) ON c.relid = d.relid"                              \
 	"   AND c.what IN ('TABLE', d.what) GROUP BY d.classid, d.objid) "
 
+/*
+ * Views that depend on one that a rule belongs to, directly or not, and the statements that drop
+ * them and then it, the farthest first. IF EXISTS: a view on two others is in the list of both.
+ * Two views can be made to depend on each other, hence a limit.
+ */
+#define DROP_VIEW                                                                                  \
+	"(WITH RECURSIVE above AS (SELECT v.oid, 0 AS distance UNION"                                  \
+	"  SELECT w.ev_class, a.distance + 1 FROM above a JOIN pg_depend b ON b.refobjid = a.oid"      \
+	"  AND b.refclassid = 'pg_class'::regclass AND b.classid = 'pg_rewrite'::regclass"             \
+	"  JOIN pg_rewrite w ON w.oid = b.objid AND w.ev_class <> a.oid"                               \
+	"  WHERE a.distance < 32)"                                                                     \
+	" SELECT string_agg(format('DROP %s IF EXISTS %I.%I;', CASE c.relkind WHEN 'v' THEN 'VIEW'"    \
+	"  ELSE 'MATERIALIZED VIEW' END, m.nspname, c.relname), ' '"                                   \
+	"  ORDER BY f.distance DESC, c.oid)"                                                           \
+	" FROM (SELECT oid, max(distance) AS distance FROM above GROUP BY oid) f"                      \
+	" JOIN pg_class c ON c.oid = f.oid AND c.relkind IN ('v', 'm')"                                \
+	" JOIN pg_namespace m ON m.oid = c.relnamespace)"
+
 #define SEVERITY                                                                                   \
 	"CASE WHEN d.changed IS NOT NULL THEN 'critical'"                                              \
 	" WHEN $4 AND NOT d.lost THEN 'info' ELSE 'warning' END"
@@ -78,11 +96,12 @@ typedef struct ChangeSearch
 	" WHEN $4 THEN ' depends on nothing that the migration drops or alters'"                       \
 	" ELSE ' may depend on what the migration drops or alters' END"
 
+/* clang-format off */
 static const CatalogCheck dependent_checks[] = {
 	{"dependent_views",
 	 DEPENDENCIES
 	 "SELECT " SEVERITY ", x.name, d.tables, NULL, x.name || " CONSEQUENCE
-	 ", CASE WHEN v.relkind IN ('v', 'm') THEN format('DROP %s;', x.name)"
+	 ", CASE WHEN v.relkind IN ('v', 'm') THEN " DROP_VIEW
 	 " ELSE format('DROP RULE %I ON %I.%I;', r.rulename, n.nspname, v.relname) END"
 	 " FROM dependent d JOIN pg_rewrite r ON r.oid = d.objid"
 	 " JOIN pg_class v ON v.oid = r.ev_class JOIN pg_namespace n ON n.oid = v.relnamespace,"
@@ -132,18 +151,20 @@ static const CatalogCheck dependent_checks[] = {
 	 " format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname)"
 	 " FROM dependent d JOIN pg_constraint k ON k.oid = d.objid JOIN pg_class t ON t.oid = "
 	 "k.confrelid"
-	 " WHERE d.classid = 'pg_constraint'::regclass AND k.contype = 'f' AND k.conrelid <> ALL ($1)"
+	 " WHERE d.classid = 'pg_constraint'::regclass AND k.contype = 'f' AND k.conrelid <> ALL "
+	 "($1)"
 	 " ORDER BY 2",
 	 "no foreign key of another table refers to Airflow's",
 	 "Drop it, and make it again after the migration."},
 	{"dependent_objects",
-	 DEPENDENCIES
-	 "SELECT " SEVERITY ", pg_describe_object(d.classid, d.objid, 0), d.tables, NULL,"
-	 " pg_describe_object(d.classid, d.objid, 0) || " CONSEQUENCE ", NULL"
-	 " FROM dependent d WHERE d.classid IN ('pg_policy'::regclass, 'pg_proc'::regclass) ORDER BY 2",
+	 DEPENDENCIES "SELECT " SEVERITY ", pg_describe_object(d.classid, d.objid, 0), d.tables, NULL,"
+				  " pg_describe_object(d.classid, d.objid, 0) || " CONSEQUENCE ", NULL"
+				  " FROM dependent d WHERE d.classid IN ('pg_policy'::regclass, "
+				  "'pg_proc'::regclass) ORDER BY 2",
 	 "no policy or function depends on a column of Airflow's tables",
 	 "Keep its definition, drop it, and make it again after the migration."},
 };
+/* clang-format on */
 
 /* GuardedCall: what will the migration drop or alter? */
 static void

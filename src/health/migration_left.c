@@ -12,6 +12,8 @@
 
 #include "catalog/namespace.h"
 #include "health/pending.h"
+#include "health/revision.h"
+#include "health/version_history.h"
 #include "util/guarded.h"
 #include "util/query.h"
 
@@ -45,12 +47,16 @@ read_step(uint64 row)
 	return step;
 }
 
-static const char *
-copy_revision(MemoryContext context, const char *schema, Component component)
+/* Where a component is, and the later revision that it was at before. */
+static void
+read_revision(const LeftCall *call, Component component, const char **revision,
+			  const char **back_from)
 {
-	const char *revision = database_revision(component, schema);
+	const char *now = database_revision(component, call->schema);
+	const char *before = went_back_from(component, call->schema, now);
 
-	return revision ? MemoryContextStrdup(context, revision) : NULL;
+	*revision = now ? MemoryContextStrdup(call->context, now) : NULL;
+	*back_from = before ? MemoryContextStrdup(call->context, before) : NULL;
 }
 
 /* GuardedCall */
@@ -58,15 +64,16 @@ static void
 read_left(void *arg)
 {
 	LeftCall *call = arg;
+	MigrationLeft *left = call->left;
 	MemoryContext saved;
 
 	SPI_connect();
-	call->left->core_revision = copy_revision(call->context, call->schema, COMPONENT_CORE);
-	call->left->fab_revision = copy_revision(call->context, call->schema, COMPONENT_FAB);
+	read_revision(call, COMPONENT_CORE, &left->core_revision, &left->core_back_from);
+	read_revision(call, COMPONENT_FAB, &left->fab_revision, &left->fab_back_from);
 	query_run(steps_sql, NULL, true, 0);
 	saved = MemoryContextSwitchTo(call->context);
 	for (uint64 row = 0; row < SPI_processed; row++)
-		call->left->steps = lappend(call->left->steps, read_step(row));
+		left->steps = lappend(left->steps, read_step(row));
 	MemoryContextSwitchTo(saved);
 	SPI_finish();
 }
@@ -137,6 +144,37 @@ add_revision_after(CurrentRevision *current, const LeftStep *step, const LeftSte
 }
 
 /*
+ * A statement that is none of the next revision's, after the database went back: then an earlier
+ * one is being undone, by all that can be seen.
+ */
+static bool
+goes_back(const MigrationLeft *left, CurrentRevision *current)
+{
+	bool fab = strcmp(current->component, "fab") == 0;
+	const char *back_from = fab ? left->fab_back_from : left->core_back_from;
+
+	if (current->step != NULL || back_from == NULL)
+		return false;
+	*current = (CurrentRevision){.component = current->component, .back_from = back_from};
+	return true;
+}
+
+/*
+ * A statement about a table that the next revision leaves alone is of another one. Each of them
+ * writes the version table.
+ */
+static bool
+is_of_another(const LeftStep *first, const Statement *statement, bool touched,
+			  CurrentRevision *current)
+{
+	if (touched || statement->kind == STATEMENT_OTHER || statement->relation[0] == '\0' ||
+		strncmp(statement->relation, CORE_VERSION_TABLE, strlen(CORE_VERSION_TABLE)) == 0)
+		return false;
+	*current = (CurrentRevision){.component = first->component, .not_of = first->revision};
+	return true;
+}
+
+/*
  * Where a session is that executes the statement. "component" says whose revision it is; NULL: of
  * whichever comes next.
  */
@@ -146,25 +184,27 @@ current_revision(const MigrationLeft *left, const char *component, const Stateme
 {
 	const LeftStep *first = NULL;
 	const LeftStep *before = NULL;
+	bool touched = false;
 	ListCell *cell;
 
 	memset(current, 0, sizeof(*current));
 	foreach (cell, left->steps)
 	{
 		const LeftStep *step = lfirst(cell);
+		bool same_table = step->relation && strcmp(step->relation, statement->relation) == 0;
 
 		if (first == NULL && (component == NULL || strcmp(step->component, component) == 0))
 			first = step;
 		if (first != NULL && is_same_revision(step, first))
 		{
 			current->steps++;
+			touched |= same_table;
 			if (current->step == NULL && is_step(step, statement))
 			{
 				current->step = step;
 				current->step_number = current->steps;
 			}
-			else if (current->step == NULL && step->updates_rows && step->relation != NULL &&
-					 strcmp(step->relation, statement->relation) == 0)
+			else if (current->step == NULL && step->updates_rows && same_table)
 				current->updates_before++;
 		}
 		else if (first != NULL)
@@ -174,6 +214,8 @@ current_revision(const MigrationLeft *left, const char *component, const Stateme
 	if (first == NULL)
 		return;
 	current->component = first->component;
+	if (goes_back(left, current) || is_of_another(first, statement, touched, current))
+		return;
 	current->revision = first->revision;
 	current->version = first->version;
 }

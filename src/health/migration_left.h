@@ -29,6 +29,8 @@ typedef struct MigrationLeft
 {
 	const char *core_revision; /* NULL: not known, or none */
 	const char *fab_revision;
+	const char *core_back_from; /* later revision that it was at before; NULL: none, or not known */
+	const char *fab_back_from;
 	List *steps;		 /* LeftStep */
 	const char *problem; /* why the above is not known; NULL: it is */
 	const char *hint;
@@ -38,6 +40,8 @@ typedef struct MigrationLeft
 typedef struct CurrentRevision
 {
 	const char *component; /* NULL: not known */
+	const char *back_from; /* a later revision, which the database was at before; or NULL */
+	const char *not_of; /* the next revision, which leaves the statement's table alone; or NULL */
 	const char *revision;
 	const char *version;
 	int steps;

@@ -8,7 +8,7 @@
  * application_name. So a session migrates when it has a lock on a table of Airflow as DDL takes it,
  * or writes a version table, and is of the client that holds the advisory lock, if one does.
  * Between two transactions it has no locks: then it is the client's first session after the lock's
- * holder.
+ * holder. On a standby it is the startup process, which pg_blocking_pids() does not know.
  */
 #include "migration_sessions.h"
 
@@ -64,14 +64,17 @@ static const char *const sessions_sql =
 	"   ORDER BY pid = holder, backend_start LIMIT 1)"
 	"  UNION SELECT pid FROM advisory WHERE NOT granted"
 	"  UNION SELECT pid FROM working WHERE NOT EXISTS (SELECT FROM holder)),"
-	" waits AS (SELECT DISTINCT ON (pid) pid, mode, name, locktype, waitstart FROM all_locks"
-	"  WHERE NOT granted ORDER BY pid, waitstart)"
+	" waits AS (SELECT DISTINCT ON (pid) pid, mode, name, locktype, database, relation, waitstart"
+	"  FROM all_locks WHERE NOT granted ORDER BY pid, waitstart)"
 	" SELECT s.pid, coalesce(s.backend_type = 'startup', false), coalesce(s.pid = h.pid, false),"
 	"  h.pid IS NOT NULL AND EXISTS (SELECT FROM advisory v WHERE v.pid = s.pid AND NOT v.granted),"
 	"  (SELECT c.holder FROM of_client c WHERE c.pid = s.pid), h.xact_start,"
 	"  s.backend_xid::text::bigint, s.state, s.wait_event_type, s.wait_event, s.query,"
 	"  s.backend_start, s.xact_start, s.query_start, s.state_change,"
-	"  CASE WHEN w.pid IS NULL THEN '{}' ELSE pg_blocking_pids(s.pid) END,"
+	"  CASE WHEN w.pid IS NULL THEN '{}' WHEN s.backend_type = 'startup' THEN"
+	"    ARRAY(SELECT DISTINCT l.pid FROM all_locks l WHERE l.granted"
+	"     AND l.relation = w.relation AND l.database = w.database)"
+	"   ELSE pg_blocking_pids(s.pid) END,"
 	"  coalesce(w.mode || ' on ' || w.name, 'lock of type ' || w.locktype), w.name, w.waitstart,"
 	"  ARRAY(SELECT l.relation FROM all_locks l WHERE l.pid = s.pid AND l.granted"
 	"   AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT oid FROM here)"

@@ -75,6 +75,12 @@ percent(const OperationProgress *progress)
 	return floor(Min((double) progress->done_bytes / progress->total_bytes, 1) * 1000) / 10;
 }
 
+static bool
+is_between_transactions(const MigratingSession *session)
+{
+	return session->state != NULL && strcmp(session->state, "idle") == 0;
+}
+
 static const char *
 phase_name(const MigrationStatus *status)
 {
@@ -86,7 +92,7 @@ phase_name(const MigrationStatus *status)
 		return "waiting for another migration";
 	if (session->holds_lock)
 		return "starting or finishing";
-	if (session->state != NULL && strcmp(session->state, "idle") == 0)
+	if (is_between_transactions(session))
 		return "between transactions";
 	if (status->progress.phase != NULL)
 		return status->progress.phase;
@@ -144,7 +150,8 @@ emit_status(FunctionCallInfo fcinfo, MigrationStatus *status)
 	double low;
 	double high;
 	int count = revisions_left(status->left, &low, &high);
-	bool known = status->left->problem == NULL && status->left->core_revision != NULL;
+	bool known = status->left->problem == NULL && status->left->core_revision != NULL &&
+				 status->revision.back_from == NULL;
 
 	put_told(&row, verdict_names[status->verdict]);
 	if (status->session != NULL)
@@ -191,7 +198,8 @@ look_at_session(MigrationStatus *status, const char *schema)
 	WatchedSession *watched = watched_session(session->pid, session->backend_start);
 
 	watch_counters(watched, session->pids, status->now);
-	statement_read(session->query, &status->statement);
+	/* Between two transactions the last statement is that of the previous one. */
+	statement_read(is_between_transactions(session) ? NULL : session->query, &status->statement);
 	current_revision(status->left, component_of(status->left, status->statement.relation),
 					 &status->statement, &status->revision);
 	operation_progress(session, &status->statement, &status->revision,

@@ -315,6 +315,28 @@ tell_state(MigrationStatus *status)
 					 duration_text(seconds_since(status, session->state_change)));
 }
 
+/* What looks like a migration may be a downgrade. */
+static void
+tell_direction(MigrationStatus *status)
+{
+	const CurrentRevision *revision = &status->revision;
+	bool fab = is_text(revision->component, "fab");
+
+	if (revision->not_of == NULL && revision->back_from == NULL)
+		return;
+	next_clause(status);
+	if (revision->not_of != NULL)
+		appendStringInfo(&status->evidence,
+						 "the table is not one of revision %s, which would be the next",
+						 revision->not_of);
+	else
+		appendStringInfo(&status->evidence,
+						 "the %s revision went back from %s to %s: \"airflow db downgrade\", or a "
+						 "migration that has only just begun",
+						 fab ? "FAB" : "core", revision->back_from,
+						 fab ? status->left->fab_revision : status->left->core_revision);
+}
+
 /* What a reader has to know to believe the rest. */
 static void
 tell_limits(MigrationStatus *status)
@@ -359,6 +381,8 @@ conclude(MigrationStatus *status, List *sessions)
 		appendStringInfoString(
 			&status->evidence,
 			"the primary holds locks as a migration takes them, which are replayed");
+	if (status->verdict != VERDICT_WORKING)
+		next_clause(status);
 	switch (status->verdict)
 	{
 		case VERDICT_BLOCKED:
@@ -378,6 +402,7 @@ conclude(MigrationStatus *status, List *sessions)
 	tell_statement(status);
 	tell_activity(status);
 	tell_state(status);
+	tell_direction(status);
 	tell_limits(status);
 }
 

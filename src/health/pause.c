@@ -21,6 +21,7 @@
 #include "health/label.h"
 #include "health/relations.h"
 #include "health/try_lock.h"
+#include "util/lock_blockers.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"

@@ -16,6 +16,13 @@ static const struct
 	[COMPONENT_FAB] = {"FAB", FAB_VERSION_TABLE},
 };
 
+/* Name of the table that the component keeps its revision in. */
+const char *
+version_table_of(Component component)
+{
+	return components[component].version_table;
+}
+
 static void
 raise_no_single_revision(const char *table, int count)
 {

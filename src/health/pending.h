@@ -11,6 +11,7 @@
 
 #include "health/plan_steps.h"
 
+extern const char *version_table_of(Component component);
 extern const char *database_revision(Component component, const char *schema);
 extern List *pending_revisions(Component component, const char *schema, const Release *target);
 

@@ -12,6 +12,7 @@
 
 #include "airflow/catalog.h"
 #include "health/try_lock.h"
+#include "util/lock_blockers.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 

@@ -2,7 +2,8 @@
  * attach.c
  *		attach() and detach(): the triggers on Airflow's tables.
  *
- * They have no column list and no WHEN clause, which would make a later migration fail, and are
+ * attach() also mends what a restore or a switchover has left of the extension's own tables.
+ * The triggers have no column list and no WHEN clause, which would make a later migration fail, and are
  * marked as depending on the extension: DROP EXTENSION takes them along without CASCADE.
  */
 #include "airflow_pin.h"
@@ -16,10 +17,12 @@
 
 #include "airflow/catalog.h"
 #include "pin/commands.h"
+#include "pin/next_ids.h"
+#include "pin/own_triggers.h"
 #include "util/table_ddl.h"
 
-StaticAssertDecl(3 * ATTACHED_TRIGGERS <= TABLE_DDL_MAX_STATEMENTS,
-				 "attach() may need three statements a trigger");
+StaticAssertDecl(3 * ATTACHED_TRIGGERS + OWN_TRIGGERS <= TABLE_DDL_MAX_STATEMENTS,
+				 "attach() may need three statements a trigger, and one for each of our own");
 
 PG_FUNCTION_INFO_V1(pin_attach);
 PG_FUNCTION_INFO_V1(pin_detach);
@@ -89,6 +92,16 @@ add_trigger(TableDdl *ddl, const char *schema, const AttachedTrigger *trigger)
 		psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION airflow_pin", trigger->name, table));
 }
 
+/* The statement that mends a trigger on one of the extension's own tables. */
+static void
+mend_own_trigger(TableDdl *ddl, const OwnTrigger *trigger)
+{
+	if (!own_trigger_is_as_installed(trigger))
+		table_ddl_add(ddl, trigger->table, pin_relation(trigger->table),
+					  psprintf("ALTER TABLE %s.%s ENABLE %sTRIGGER %s", PIN_SCHEMA, trigger->table,
+							   trigger->always ? "ALWAYS " : "", trigger->name));
+}
+
 static void
 prepare_attach(TableDdl *ddl)
 {
@@ -99,6 +112,9 @@ prepare_attach(TableDdl *ddl)
 	refuse_second_schema(ddl->schema);
 	for (int i = 0; i < ATTACHED_TRIGGERS; i++)
 		add_trigger(ddl, ddl->schema, &attached_triggers[i]);
+	for (int i = 0; i < OWN_TRIGGERS; i++)
+		mend_own_trigger(ddl, &own_triggers[i]);
+	next_ids_advance();
 }
 
 /*

@@ -75,9 +75,11 @@ require_latest(const AirflowTables *tables, const char *dag_id, DagVersion *late
 static void
 raise_no_such_version(const AirflowTables *tables, const char *dag_id, int32 number)
 {
+	char *existing = version_numbers(tables, dag_id);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA_FOUND), errmsg("DAG \"%s\" has no version %d", dag_id, number),
-			 errdetail("Existing versions: %s.", version_numbers(tables, dag_id)),
+			 errdetail("Existing versions: %s.", existing),
 			 errhint("Pin one of these, or leave the number out for the latest.")));
 }
 
@@ -370,10 +372,14 @@ spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinS
 	require_latest(tables, spec->dag_id, &latest);
 	number = current ? current->version_number : latest.number;
 	if (!version_before(tables, spec->dag_id, number, version))
+	{
+		char *existing = version_numbers(tables, spec->dag_id);
+
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
 						errmsg("DAG \"%s\" has nothing to roll back to", spec->dag_id),
 						errdetail("There is no earlier pin and no version before %d.", number),
-						errhint("Existing versions: %s.", version_numbers(tables, spec->dag_id))));
+						errhint("Existing versions: %s.", existing)));
+	}
 	if (current == NULL || !pin_store_spec(current->history_id, spec, &unused))
 	{
 		spec->on_mismatch = "rewrite";
@@ -392,14 +398,16 @@ static void
 check_unchanged(const AirflowTables *tables, const PinSpec *spec)
 {
 	DagVersion now;
+	char *existing;
 
 	if (!version_by_id(tables, &spec->version->id, &now) || spec->version->dag_hash == NULL ||
 		now.dag_hash == NULL || strcmp(now.dag_hash, spec->version->dag_hash) == 0)
 		return;
+	existing = version_numbers(tables, spec->dag_id);
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("version %d of DAG \"%s\" was changed in place since it was pinned",
 						   spec->version->number, spec->dag_id),
-					errdetail("Existing versions: %s.", version_numbers(tables, spec->dag_id)),
+					errdetail("Existing versions: %s.", existing),
 					errhint("Pin another version, or pin this one to accept what it is now.")));
 }
 
@@ -421,12 +429,16 @@ spec_of_rollback(const AirflowTables *tables, const PastPin *past, PinSpec *spec
 		return 0;
 	}
 	if (!version_lock(tables, &version->id))
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-						errmsg("version %d of DAG \"%s\", which was pinned before, no longer "
-							   "exists",
-							   version->number, spec->dag_id),
-						errdetail("Existing versions: %s.", version_numbers(tables, spec->dag_id)),
-						errhint("Pin one of these.")));
+	{
+		char *existing = version_numbers(tables, spec->dag_id);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("version %d of DAG \"%s\", which was pinned before, no longer "
+						"exists",
+						version->number, spec->dag_id),
+				 errdetail("Existing versions: %s.", existing), errhint("Pin one of these.")));
+	}
 	check_unchanged(tables, spec);
 	return target;
 }

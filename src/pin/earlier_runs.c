@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type.h"
 
+#include "pin/adopt_version.h"
 #include "util/query.h"
 
 static bool
@@ -38,8 +39,9 @@ fill_task(PlannedTask *task, uint64 row, MemoryContext context)
 
 /*
  * Fill in what the plan could not compute from task instances that Airflow itself created: those
- * of the newest runs of the same version, before a retry could change them. Raises an error that
- * names the first task for which there is none, or for which they differ.
+ * of the newest runs of the same version, before a retry could change them. Those of a run that is
+ * rewritten now are still what Airflow created for another version. Raises an error that names the
+ * first task for which there is none, or for which they differ.
  */
 void
 earlier_runs_fill(const AirflowTables *tables, const char *dag_id, const pg_uuid_t *version,
@@ -55,6 +57,7 @@ earlier_runs_fill(const AirflowTables *tables, const char *dag_id, const pg_uuid
 
 	arg_text(&args, dag_id);
 	arg_uuid(&args, version);
+	arg_rewritten_runs(&args, dag_id);
 	query_run(psprintf("SELECT t.task_id::text, count(DISTINCT t.priority_weight)::int,"
 					   " min(t.priority_weight),"
 					   " count(DISTINCT coalesce(t.executor_config, ''))::int,"
@@ -62,7 +65,7 @@ earlier_runs_fill(const AirflowTables *tables, const char *dag_id, const pg_uuid
 					   " FROM %1$s.task_instance t WHERE t.dag_id = $1 AND t.dag_version_id = $2"
 					   " AND t.try_number <= 1 AND t.run_id IN (SELECT r.run_id FROM %1$s.dag_run r"
 					   " WHERE r.dag_id = $1 AND r.created_dag_version_id = $2"
-					   " ORDER BY r.id DESC LIMIT 10) GROUP BY t.task_id",
+					   " AND r.run_id <> ALL ($3) ORDER BY r.id DESC LIMIT 10) GROUP BY t.task_id",
 					   tables->quoted_schema),
 			  &args, false, 0);
 	for (uint64 row = 0; row < SPI_processed; row++)

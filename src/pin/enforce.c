@@ -24,10 +24,12 @@
 
 #include "airflow/catalog.h"
 #include "airflow/serialized_dag.h"
+#include "pin/adopt_version.h"
 #include "pin/cache.h"
 #include "pin/decide.h"
 #include "pin/decision_log.h"
 #include "util/guarded.h"
+#include "util/trigger_call.h"
 
 /* Runs that a person or a task asked for, and that can be refused with an error. */
 #define ASKED_FOR (RUN_MANUAL | RUN_BACKFILL | RUN_OPERATOR_TRIGGERED | RUN_ASSET_MATERIALIZATION)
@@ -174,15 +176,18 @@ is_incomplete(const NewRun *run)
 }
 
 /*
- * Is this a run that Airflow creates in order to run it? Not one that is restored or copied with
- * its end, and not one of "airflow dags test", which runs the files at hand.
+ * Is this a run that Airflow creates in order to run it? Not one that comes with its end, not one of
+ * a backup, which pg_restore loads with COPY and whose task instances follow, and not one of
+ * "airflow dags test", which runs the files at hand.
  */
 static bool
-will_run(const NewRun *run)
+will_run(const NewRun *run, Oid relation)
 {
 	char *state = column_text(run, run->columns->state);
 	char *triggered_by = column_text(run, run->columns->triggered_by);
 
+	if (row_is_copied(relation))
+		return false;
 	if (state != NULL && strcmp(state, "queued") != 0 && strcmp(state, "running") != 0)
 		return false;
 	return triggered_by == NULL || pg_strcasecmp(triggered_by, "test") != 0;
@@ -301,12 +306,17 @@ set_failed(const NewRun *run, HeapTuple tuple)
 }
 
 static HeapTuple
-apply_decision(const NewRun *run, const Decision *decision)
+apply_decision(const NewRun *run, const RunRequest *request, const Decision *decision)
 {
 	HeapTuple tuple = run->tuple;
 
 	if (decision->rewritten && decision->has_effective)
+	{
 		tuple = set_version(run, decision);
+		if (request->version != NULL)
+			adopt_version_of_run(request->dag_id, request->run_id, request->version,
+								 &decision->effective.id);
+	}
 	if (decision->action == RUN_REJECT || decision->action == RUN_FAILED)
 		tuple = set_failed(run, tuple);
 	return tuple;
@@ -381,7 +391,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	RunRequest request = {.override = OVERRIDE_NONE};
 	ErrorData *error;
 
-	if (!will_run(run))
+	if (!will_run(run, relation))
 		return run->tuple;
 	if (run->columns->missing != NULL)
 		return refuse_unknown_table(run);
@@ -404,7 +414,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	if (call.decision.action == RUN_LATEST || call.decision.action == RUN_MATCHES)
 		return run->tuple;
 	decision_log(&request, &call.decision);
-	return apply_decision(run, &call.decision);
+	return apply_decision(run, &request, &call.decision);
 }
 
 /*

@@ -5,42 +5,41 @@
  */
 #include "in_force.h"
 
+#include "commands/trigger.h"
 #include "utils/lsyscache.h"
 
 #include "airflow_pin.h"
 #include "airflow/catalog.h"
+#include "pin/next_ids.h"
+#include "pin/own_triggers.h"
 
-/*
- * What keeps pins from being in force on this dag_run, as a sentence, and what to do about it; NULL
- * when nothing does.
- */
-const char *
-pins_obstacle(Oid dag_run, const char **hint)
+/* What is wrong with the extension's own tables; attach() mends it. */
+static const char *
+own_tables_obstacle(void)
 {
-	const char *column = dag_run_missing_column(dag_run);
-	const char *trigger = pin_disabled_trigger();
+	const char *table;
 
-	if (!airflow_pin_enabled)
-	{
-		*hint = "Set airflow_pin.enabled to on.";
-		return "The kill switch airflow_pin.enabled is off.";
-	}
-	if (column != NULL)
-	{
-		*hint = "Upgrade airflow_pin to a release that knows this Airflow version.";
-		return psprintf("Table dag_run has no column \"%s\" of the type that it has in Airflow 3.",
-						column);
-	}
-	if (trigger != NULL)
-	{
-		*hint = "Enable it with ALTER TABLE ... ENABLE ALWAYS TRIGGER.";
-		return psprintf("Trigger \"%s\" on the extension's own table is disabled.", trigger);
-	}
-	*hint = "Run: SELECT airflow_pin.attach();";
+	for (int i = 0; i < OWN_TRIGGERS; i++)
+		if (!own_trigger_fires(&own_triggers[i]))
+			return psprintf(
+				"Trigger \"%s\" on the extension's own table %s is disabled, or does not "
+				"fire for what replication brings.",
+				own_triggers[i].name, own_triggers[i].table);
+	if ((table = next_id_taken()) != NULL)
+		return psprintf("The next id of the extension's own table %s is taken, as after a "
+						"switchover to a logical subscriber.",
+						table);
+	return NULL;
+}
+
+/* What is wrong with the triggers on Airflow's tables; attach() mends it. */
+static const char *
+attached_triggers_obstacle(Oid namespace)
+{
 	for (int i = 0; i < ATTACHED_TRIGGERS; i++)
 	{
 		const AttachedTrigger *attached = &attached_triggers[i];
-		Oid relation = get_relname_relid(attached->table, get_rel_namespace(dag_run));
+		Oid relation = get_relname_relid(attached->table, namespace);
 		char *name;
 		AttachState state = airflow_find_trigger(relation, attached, &name);
 
@@ -54,4 +53,35 @@ pins_obstacle(Oid dag_run, const char **hint)
 				attached->table);
 	}
 	return NULL;
+}
+
+/*
+ * What keeps pins from being in force on this dag_run, as a sentence, and what to do about it; NULL
+ * when nothing does. Call it connected to SPI.
+ */
+const char *
+pins_obstacle(Oid dag_run, const char **hint)
+{
+	const char *column = dag_run_missing_column(dag_run);
+	const char *obstacle;
+
+	if (!airflow_pin_enabled)
+	{
+		*hint = "Set airflow_pin.enabled to on.";
+		return "The kill switch airflow_pin.enabled is off.";
+	}
+	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+	{
+		*hint = "Set session_replication_role to origin.";
+		return "This session's session_replication_role is replica, so that no trigger fires.";
+	}
+	if (column != NULL)
+	{
+		*hint = "Upgrade airflow_pin to a release that knows this Airflow version.";
+		return psprintf("Table dag_run has no column \"%s\" of the type that it has in Airflow 3.",
+						column);
+	}
+	*hint = "Run: SELECT airflow_pin.attach();";
+	obstacle = attached_triggers_obstacle(get_rel_namespace(dag_run));
+	return obstacle ? obstacle : own_tables_obstacle();
 }

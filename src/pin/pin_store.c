@@ -26,24 +26,24 @@ run_as_owner(const char *sql, QueryArgs *args, long limit)
 }
 
 /*
- * Let only one transaction at a time change the pins of a DAG. Row locks: as many as there are
- * DAGs, and nobody who may not pin can take one. Runs never wait for them.
+ * Let only one transaction at a time change the pins of a DAG. A row of pin_lock is locked by writing
+ * it, so that a transaction whose snapshot is older than the last change fails with a serialization
+ * error, rather than work on pins that are no more. Row locks: as many as there are DAGs, and nobody
+ * who may not pin can take one. Runs never wait for them.
  */
 void
 pin_store_lock(const char *dag_id)
 {
-	static KeptPlan insert;
-	static KeptPlan lock;
+	static KeptPlan plan;
 	QueryArgs args = {0};
 	OwnerScope scope;
 
 	arg_text(&args, dag_id);
 	owner_scope_enter(&scope, pin_relation("pin_lock"));
-	query_run_kept(&insert,
-				   "INSERT INTO airflow_pin.pin_lock (dag_id) VALUES ($1) ON CONFLICT DO NOTHING",
+	query_run_kept(&plan,
+				   "INSERT INTO airflow_pin.pin_lock (dag_id) VALUES ($1)"
+				   " ON CONFLICT (dag_id) DO UPDATE SET dag_id = excluded.dag_id",
 				   &args, 0);
-	query_run_kept(&lock, "SELECT FROM airflow_pin.pin_lock WHERE dag_id = $1 FOR UPDATE", &args,
-				   1);
 	owner_scope_leave(&scope);
 }
 

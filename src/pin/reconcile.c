@@ -34,6 +34,7 @@
 #include "airflow/serialized_dag.h"
 #include "airflow/task_plan.h"
 #include "airflow/version.h"
+#include "pin/adopt_version.h"
 #include "pin/configured_defaults.h"
 #include "pin/decision_log.h"
 #include "pin/earlier_runs.h"
@@ -262,6 +263,36 @@ reconcile(void *arg)
 	SPI_finish();
 }
 
+/*
+ * GuardedCall: give the task instances that got the pinned version when they were inserted
+ * (adopt_version.c) the one that Airflow asked for again.
+ */
+static void
+give_back_version(void *arg)
+{
+	const ChangedRun *run = arg;
+	QueryArgs args = {0};
+	AirflowTables tables;
+	OwnerScope scope;
+
+	if (!run->has_requested || !version_was_adopted(run->dag_id, run->run_id, &run->effective))
+		return;
+	SPI_connect();
+	airflow_tables(&tables, run->airflow_schema);
+	arg_text(&args, run->dag_id);
+	arg_text(&args, run->run_id);
+	arg_uuid(&args, &run->requested);
+	arg_uuid(&args, &run->effective);
+	owner_scope_enter(&scope, tables.task_instance);
+	query_run(psprintf("UPDATE %1$s.task_instance SET dag_version_id = (SELECT v.id"
+					   " FROM %1$s.dag_version v WHERE v.id = $3 FOR KEY SHARE)"
+					   " WHERE dag_id = $1 AND run_id = $2 AND dag_version_id = $4",
+					   tables.quoted_schema),
+			  &args, false, 0);
+	owner_scope_leave(&scope);
+	SPI_finish();
+}
+
 /* What failing a run takes, for guarded_call(). */
 typedef struct FailRun
 {
@@ -300,6 +331,7 @@ fail_run(void *arg)
 			  &args, false, 0);
 	owner_scope_leave(&scope);
 	SPI_finish();
+	give_back_version((void *) run);
 }
 
 /*
@@ -403,6 +435,7 @@ reconcile_run(PG_FUNCTION_ARGS)
 	{
 		failure.reason = "The run was not inserted, or its version was changed again in the same "
 						 "transaction.";
+		(void) guarded_call(give_back_version, &run);
 		report_failure(&failure);
 	}
 	return PointerGetDatum(NULL);

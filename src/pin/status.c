@@ -6,6 +6,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
@@ -39,6 +40,36 @@ report(StatusReport *status, const char *item, const char *state, const char *de
 	result_row_texts(status->fcinfo, lengthof(texts), texts);
 }
 
+/* Versions are "major.minor". */
+static bool
+is_older(const char *version, const char *than)
+{
+	int major = 0;
+	int minor = 0;
+	int than_major = 0;
+	int than_minor = 0;
+
+	(void) sscanf(version, "%d.%d", &major, &minor);
+	(void) sscanf(than, "%d.%d", &than_major, &than_minor);
+	return major < than_major || (major == than_major && minor < than_minor);
+}
+
+/*
+ * The library may be of another version than the SQL objects, and pins are in force all the same:
+ * a session that began before an upgrade keeps the library it has loaded, and new sessions get the
+ * new one before ALTER EXTENSION has been run.
+ */
+static const char *
+library_detail(const char *installed)
+{
+	if (strcmp(installed, AIRFLOW_PIN_VERSION) == 0)
+		return "version of the loaded library";
+	if (is_older(installed, AIRFLOW_PIN_VERSION))
+		return "newer than the extension: run ALTER EXTENSION airflow_pin UPDATE";
+	return "older than the extension: reconnect; if it is still older then, install the library of "
+		   "the extension's version";
+}
+
 static void
 report_extension(StatusReport *status)
 {
@@ -49,11 +80,7 @@ report_extension(StatusReport *status)
 			  NULL, true, 1);
 	installed = row_text(0, 1);
 	report(status, "extension", installed, "version of the SQL objects");
-	report(status, "library", AIRFLOW_PIN_VERSION,
-		   strcmp(installed, AIRFLOW_PIN_VERSION) == 0
-			   ? "version of the loaded library"
-			   : "differs from the extension: run ALTER EXTENSION airflow_pin UPDATE, or restart "
-				 "sessions that loaded the old library");
+	report(status, "library", AIRFLOW_PIN_VERSION, library_detail(installed));
 }
 
 static Oid
@@ -176,6 +203,18 @@ check_ownership(void *arg)
 	(void) airflow_dag_run(((StatusReport *) arg)->schema);
 }
 
+/* What pins being in force means here. */
+static const char *
+meaning_in_force(const StatusReport *status)
+{
+	if (RecoveryInProgress())
+		return "Pins are obeyed by every insert into dag_run, once this standby is promoted.";
+	if (relation_is_subscribed(dag_run_relation(status)))
+		return "Pins are obeyed by every insert into dag_run but those of the subscription, which "
+			   "come as the publisher has them.";
+	return "Pins are obeyed by every insert into dag_run.";
+}
+
 /* The answer. */
 static void
 report_in_force(StatusReport *status)
@@ -195,7 +234,7 @@ report_in_force(StatusReport *status)
 		obstacle = pins_obstacle(dag_run_relation(status), &hint);
 	report(status, "in_force", obstacle ? "no" : "yes",
 		   obstacle ? psprintf("%s%s%s", obstacle, hint ? " " : "", hint ? hint : "")
-					: "Pins are obeyed by every insert into dag_run.");
+					: meaning_in_force(status));
 }
 
 /*

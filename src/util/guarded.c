@@ -5,8 +5,12 @@
 #include "guarded.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+
+/* Errors are kept in tables and logs; what they quote, such as a name in JSON, can be megabytes. */
+#define MAX_ERROR_TEXT 2000
 
 /*
  * What ends the statement on somebody's order must end it (a cancelled query, a closing server),
@@ -17,6 +21,15 @@ must_propagate(int sqlerrcode)
 {
 	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
 		   sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
+
+static void
+clip(char *text)
+{
+	int length = text ? strlen(text) : 0;
+
+	if (length >= MAX_ERROR_TEXT + (int) sizeof("..."))
+		strcpy(text + pg_mbcliplen(text, length, MAX_ERROR_TEXT), "...");
 }
 
 static ErrorData *
@@ -41,6 +54,8 @@ call_in_subtransaction(GuardedCall function, void *arg, bool keep)
 	{
 		MemoryContextSwitchTo(caller_context);
 		error = CopyErrorData();
+		clip(error->message);
+		clip(error->detail);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}

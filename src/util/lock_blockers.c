@@ -63,3 +63,15 @@ lock_blockers(Oid relation, LOCKMODE wanted)
 	SPI_finish();
 	return blockers;
 }
+
+/* Raise 55P03 for a table whose lock is not free, instead of waiting for it. */
+void
+raise_locked(Oid relation, LOCKMODE wanted, const char *schema, const char *table, const char *hint)
+{
+	char *blockers = OidIsValid(relation) ? lock_blockers(relation, wanted) : NULL;
+
+	ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					errmsg("table \"%s.%s\" is locked", schema, table),
+					errdetail("Sessions in the way: %s.", blockers ? blockers : "another session"),
+					errhint("%s", hint)));
+}

@@ -10,5 +10,7 @@
 #include "storage/lockdefs.h"
 
 extern char *lock_blockers(Oid relation, LOCKMODE wanted);
+extern void raise_locked(Oid relation, LOCKMODE wanted, const char *schema, const char *table,
+						 const char *hint);
 
 #endif

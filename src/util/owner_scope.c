@@ -63,9 +63,13 @@ owner_scope_enter_foreign(OwnerScope *scope, Oid relation)
 		  SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS | SECURITY_RESTRICTED_OPERATION);
 }
 
+/*
+ * Undo it, and with it every setting that was changed in between: a search_path that the owner's code
+ * leaves in the session of a superuser would lead the superuser to the owner's functions.
+ */
 void
 owner_scope_leave(OwnerScope *scope)
 {
 	SetUserIdAndSecContext(scope->saved_user, scope->saved_context);
-	AtEOXact_GUC(true, scope->guc_level);
+	AtEOXact_GUC(false, scope->guc_level);
 }

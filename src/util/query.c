@@ -7,6 +7,7 @@
  */
 #include "query.h"
 
+#include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -153,6 +154,18 @@ row_is_null(uint64 row, int column)
 
 	(void) SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 	return isnull;
+}
+
+/* Bytes that a value of variable length has when it is read; 0 for NULL. */
+Size
+row_size(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull || TupleDescAttr(SPI_tuptable->tupdesc, column - 1)->attlen != -1
+			   ? 0
+			   : toast_raw_datum_size(value);
 }
 
 /*

@@ -41,6 +41,7 @@ extern void query_run(const char *sql, QueryArgs *args, bool read_only, long lim
 extern void query_run_kept(KeptPlan *kept, const char *sql, QueryArgs *args, long limit);
 
 extern bool row_is_null(uint64 row, int column);
+extern Size row_size(uint64 row, int column);
 extern char *row_text(uint64 row, int column);
 extern char *row_required_text(uint64 row, int column);
 extern int32 row_int(uint64 row, int column);

@@ -9,7 +9,7 @@
 
 #include "storage/lockdefs.h"
 
-#define TABLE_DDL_MAX_STATEMENTS 30
+#define TABLE_DDL_MAX_STATEMENTS 40
 #define TABLE_DDL_LOCK_TIMEOUT 2000
 
 /* All of the statements or none, as the caller and with its rights. */

@@ -4,6 +4,9 @@
  */
 #include "trigger_call.h"
 
+#include "commands/copyfrom_internal.h"
+#include "utils/rel.h"
+
 #define TIMING_EVENT_AND_LEVEL (TRIGGER_EVENT_TIMINGMASK | TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW)
 
 static TriggerData *
@@ -18,7 +21,16 @@ require(FunctionCallInfo fcinfo, const char *function, TriggerEvent event, const
 	return trigger;
 }
 
-/* Raise an error unless the function was fired BEFORE UPDATE FOR EACH ROW. */
+/* Raise an error unless the function was fired BEFORE INSERT FOR EACH ROW. */
+TriggerData *
+require_before_insert_row(FunctionCallInfo fcinfo, const char *function)
+{
+	return require(fcinfo, function,
+				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW,
+				   "BEFORE INSERT FOR EACH ROW");
+}
+
+/* The same for BEFORE UPDATE FOR EACH ROW. */
 TriggerData *
 require_before_update_row(FunctionCallInfo fcinfo, const char *function)
 {
@@ -55,4 +67,18 @@ require_after_delete_statement(FunctionCallInfo fcinfo, const char *function)
 {
 	return require(fcinfo, function, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_DELETE,
 				   "AFTER DELETE FOR EACH STATEMENT");
+}
+
+/*
+ * Is the row that a trigger on this table was fired for one that COPY brings? A trigger is told nothing
+ * of its statement, but COPY says in the error context where it is.
+ */
+bool
+row_is_copied(Oid relation)
+{
+	for (ErrorContextCallback *context = error_context_stack; context; context = context->previous)
+		if (context->callback == CopyFromErrorCallback &&
+			RelationGetRelid(((CopyFromState) context->arg)->rel) == relation)
+			return true;
+	return false;
 }

@@ -10,9 +10,11 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 
+extern TriggerData *require_before_insert_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_update_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_write_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_delete_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_after_delete_statement(FunctionCallInfo fcinfo, const char *function);
+extern bool row_is_copied(Oid relation);
 
 #endif

@@ -21,6 +21,8 @@ VERSION_FOLLOWS_COMMIT = AIRFLOW >= (3, 3)
 # Does the execution API look a task up in the version of its run? If not, in the latest: a task that this one
 # does not have cannot start, pinned or not.
 RUNS_REMOVED_TASKS = AIRFLOW >= (3, 1)
+# Are there assets with partitions, and runs of them?
+HAS_PARTITIONS = AIRFLOW >= (3, 2)
 # Can whoever clears a run choose its version? If not, it stays at its version, and moves to the latest commit.
 CLEARING_CHOOSES = AIRFLOW >= (3, 1)
 

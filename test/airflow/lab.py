@@ -2,6 +2,10 @@
 
 Runs in Airflow's virtual environment, beside a cluster that PGHOST, PGPORT and PGUSER point at
 (test/lib/cluster.sh). Everything is in one directory; close() ends all processes.
+
+As with most who run Airflow, it has a database and its tables of its own, and no other rights; the extension is a
+superuser's, and so is the test's own session. Where POOLER_PORT is set (test/lib/pooler.sh), all of Airflow but its
+migration reaches the database through there.
 """
 
 from __future__ import annotations
@@ -22,7 +26,12 @@ import psycopg2
 import psycopg2.extras
 
 BUNDLE = "git"
+ROLE = "airflow"
 BIN = Path(sys.executable).parent
+POOLED = {
+    "PYTHONPATH": str(Path(__file__).parent / "pgbouncer"),
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "airflow_local_settings.connect_args_async",
+}
 
 # Each task writes one line: which code ran, and from which checkout.
 TASK_PRELUDE = """\
@@ -38,13 +47,13 @@ from airflow.sdk import DAG, Asset, get_current_context, task
 CODE = {code!r}
 
 
-def record():
-    context = get_current_context()
+def record(what=None, context=None):
+    context = context or get_current_context()
     parts = Path(__file__).parts
     line = {{
         "dag_id": context["dag"].dag_id,
         "run_id": context["run_id"],
-        "task_id": context["ti"].task_id,
+        "task_id": what or context["ti"].task_id,
         "code": CODE,
         "commit": parts[parts.index("versions") + 1] if "versions" in parts else None,
     }}
@@ -70,10 +79,11 @@ class Lab:
             folder.mkdir(parents=True)
         self.task_log.touch()
         self.environment = {**os.environ, **self.settings()}
+        if "POOLER_PORT" in os.environ:
+            self.environment |= POOLED
 
     def settings(self) -> dict[str, str]:
         home = self.directory / "home"
-        user, port = os.environ["PGUSER"], os.environ["PGPORT"]
         bundle = {
             "name": BUNDLE,
             "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
@@ -89,7 +99,7 @@ class Lab:
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "LAB_TASK_LOG": str(self.task_log),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{user}@127.0.0.1:{port}/airflow",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": sqlalchemy_url(os.environ.get("POOLER_PORT", os.environ["PGPORT"])),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
@@ -99,6 +109,8 @@ class Lab:
             "AIRFLOW__CORE__MIN_SERIALIZED_DAG_FETCH_INTERVAL": "0",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.api_port}/execution/",
+            # A busy machine takes more than the five seconds that tasks have to be told to start.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "AIRFLOW__API__PORT": str(self.api_port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
@@ -106,7 +118,7 @@ class Lab:
             "AIRFLOW__API_AUTH__JWT_ISSUER": "lab",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "4",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
             "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.directory / "bundles"),
@@ -124,8 +136,11 @@ class Lab:
     def migrate(self) -> None:
         """The metadata database "airflow", as Airflow itself makes it."""
         with closing(connect(self.dsn("postgres"))) as connection:
-            connection.cursor().execute("CREATE DATABASE airflow")
-        done = self.airflow("db", "migrate")
+            connection.cursor().execute(f"CREATE ROLE {ROLE} LOGIN")
+            connection.cursor().execute(f"CREATE DATABASE airflow OWNER {ROLE}")
+        # Not through a pooler: the advisory lock of a migration is its session's.
+        direct = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": sqlalchemy_url(os.environ["PGPORT"])}
+        done = self.airflow("db", "migrate", **direct)
         if done.returncode != 0:
             raise LabError(f"airflow db migrate failed:\n{done.stdout[-3000:]}")
         self.connection = connect(self.dsn("airflow"))
@@ -133,13 +148,18 @@ class Lab:
     def dsn(self, database: str) -> str:
         return f"host=127.0.0.1 port={os.environ['PGPORT']} user={os.environ['PGUSER']} dbname={database}"
 
-    def start(self) -> None:
+    def start(self, triggerer: bool = False) -> None:
         self.start_process("dag-processor", "dag-processor")
         self.start_process("api-server", "api-server", "--host", "127.0.0.1")
         self.wait_for("the API server to answer", lambda: self.api("GET", "/api/v2/version")[0] == 200, 90)
         self.token = json.loads(self.api("GET", "/auth/token")[1])["access_token"]
         # Not before: tasks that find no API server fail.
-        self.start_process("scheduler", "scheduler", "--skip-serve-logs")
+        if triggerer:
+            self.start_process("triggerer", "triggerer", "--skip-serve-logs")
+        self.start_scheduler("scheduler")
+
+    def start_scheduler(self, name: str) -> None:
+        self.start_process(name, "scheduler", "--skip-serve-logs")
 
     def start_process(self, name: str, *arguments: str) -> None:
         with open(self.logs / f"{name}.log", "w") as log:
@@ -205,16 +225,16 @@ class Lab:
             text=True,
         ).stdout.strip()
 
-    def airflow(self, *arguments: str) -> subprocess.CompletedProcess:
+    def airflow(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
         """The command line client; its two outputs are in stdout."""
         return subprocess.run(
             [BIN / "airflow", *arguments],
-            env=self.environment,
+            env=self.environment | settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=240,
         )
 
     def api(self, method: str, path: str, body: dict | None = None) -> tuple[int, str]:
@@ -232,10 +252,10 @@ class Lab:
         except OSError as error:
             return 0, str(error)
 
-    def trigger(self, dag_id: str, run_id: str) -> tuple[int, str]:
+    def trigger(self, dag_id: str, run_id: str, logical_date: str | None = None) -> tuple[int, str]:
         """What the button in the web interface does."""
         return self.api(
-            "POST", f"/api/v2/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None}
+            "POST", f"/api/v2/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": logical_date}
         )
 
     # --- Things to see ---------------------------------------------------------------------------------
@@ -265,7 +285,7 @@ class Lab:
         return rows[0] if rows else None
 
     def tasks_that_ran(self, dag_id: str, run_id: str) -> dict[str, dict]:
-        """What the tasks themselves wrote down, by task id."""
+        """What the tasks themselves wrote down, by task id or what else they call it."""
         lines = map(json.loads, self.task_log.read_text().splitlines())
         return {
             line["task_id"]: line for line in lines if (line["dag_id"], line["run_id"]) == (dag_id, run_id)
@@ -293,7 +313,7 @@ class Lab:
             f'version {version} of DAG "{dag_id}"', lambda: self.latest_version(dag_id) >= version, 60
         )
 
-    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 90) -> dict:
+    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 180) -> dict:
         """The run, when it has finished."""
 
         def finished():
@@ -305,6 +325,18 @@ class Lab:
 
 class LabError(Exception):
     pass
+
+
+def sqlalchemy_url(port: str) -> str:
+    return f"postgresql+psycopg2://{ROLE}@127.0.0.1:{port}/airflow"
+
+
+def wrong_values(run: dict, expected: dict) -> list[str]:
+    return [
+        f"run {run['run_id']}: {column} is {run[column]!r}, expected {value!r}"
+        for column, value in expected.items()
+        if run[column] != value
+    ]
 
 
 def connect(dsn: str):

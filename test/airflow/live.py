@@ -1,7 +1,8 @@
 """The Python part of test/airflow/live; runs in Airflow's virtual environment.
 
-One DAG on a schedule and one triggered by an asset for each on_mismatch, all pinned at version 1 while version 2
-is the latest; a DAG whose function body alone changes; and, beside them, one that no pin touches.
+For each on_mismatch a DAG on a schedule, one triggered by an asset, and one by a partition of an asset, all pinned
+at version 1 while version 2 is the latest; a DAG whose function body alone changes; and, beside them, one that no
+pin touches. live_dags.py has the DAGs, live_paths.py the ways to a run that need more than one call.
 """
 
 from __future__ import annotations
@@ -12,62 +13,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import psycopg2
-from compat import CLEARING_CHOOSES, RUNS_REMOVED_TASKS
-from lab import TASK_PRELUDE, Lab, LabError, exit_on_signals
+from compat import CLEARING_CHOOSES, HAS_PARTITIONS
+from lab import Lab, LabError, exit_on_signals, wrong_values
+from live_dags import BEAT, MODES, REFILLS, SCHEDULES, TASKS, body_only, other_dags, scheduled_dags, versioned_dags
+from live_paths import Paths
 
-MODES = ("rewrite", "reject", "observe")
-BEAT = timedelta(seconds=15)
 BEAT_MAY_BE_LATE = timedelta(seconds=30)
-
-# The tasks of the DAGs that have two versions.
-TASKS = {1: ["keep", "old"], 2: ["keep", "new"] if RUNS_REMOVED_TASKS else ["keep", "old", "new"]}
-
-SOME_TASKS = """\
-with DAG({dag_id!r}, schedule={schedule}, start_date=datetime(2026, 1, 1), catchup=False):
-    previous = None
-    for name in {tasks}:
-
-        @task(task_id=name)
-        def write():
-            record()
-
-        current = write()
-        if previous is not None:
-            previous >> current
-        previous = current
-"""
-
-ONE_TASK = """\
-with DAG({dag_id!r}, schedule={schedule}, start_date={start_date}, catchup={catchup}):
-
-    @task(outlets={outlets})
-    def only():
-        record()
-
-    only()
-"""
-
-
-def some_tasks(dag_id: str, schedule: str, version: int) -> str:
-    text = SOME_TASKS.format(dag_id=dag_id, schedule=schedule, tasks=TASKS[version])
-    return TASK_PRELUDE.format(code=f"v{version}") + text
-
-
-def one_task(
-    dag_id: str, code="v1", schedule="None", start_date="datetime(2026, 1, 1)", catchup=False, outlets="[]"
-):
-    text = ONE_TASK.format(
-        dag_id=dag_id, schedule=schedule, start_date=start_date, catchup=catchup, outlets=outlets
-    )
-    return TASK_PRELUDE.format(code=code) + text
-
-
-def pinned_dags(version: int) -> dict[str, str]:
-    files = {}
-    for mode in MODES:
-        files[f"time_{mode}.py"] = some_tasks(f"time_{mode}", "timedelta(seconds=30)", version)
-        files[f"asset_{mode}.py"] = some_tasks(f"asset_{mode}", '[Asset("lab")]', version)
-    return files
 
 
 class Live:
@@ -76,6 +27,7 @@ class Live:
         self.passed = 0
         self.failed = 0
         self.commits: dict[int, str] = {}
+        self.paths = Paths(self)
 
     def check(self, name: str, problems: list[str]) -> None:
         if problems:
@@ -88,20 +40,33 @@ class Live:
             print(f"ok: {name}")
         sys.stdout.flush()
 
+    def tell(self, name: str) -> int:
+        """The whole story; returns the exit status."""
+        print(f"== {name}", flush=True)
+        try:
+            self.run()
+        except LabError as error:
+            self.check("the story goes to its end", [str(error)])
+        finally:
+            self.lab.close()
+        print(f"{name}: {self.passed} passed, {self.failed} failed, 0 skipped")
+        return 1 if self.failed else 0
+
     # --- The story -------------------------------------------------------------------------------------
 
     def run(self) -> None:
         self.prepare()
         self.make_version_2_the_latest()
+        self.paths.ask()
         self.ask_for_runs()
-        self.check_scheduled_runs()
-        self.check_asset_triggered_runs()
+        self.paths.check()
+        self.check_runs_of_the_scheduler()
         self.check_body_only_commit()
         self.check_commits()
         self.check_version_without_run()
         self.check_reruns()
         self.check_rhythm()
-        self.check_scheduler()
+        self.check_processes()
 
     def prepare(self) -> None:
         """Airflow is up, and every DAG has version 1 with a run (Airflow overwrites a version without one)."""
@@ -110,45 +75,28 @@ class Live:
         lab.migrate()
         lab.query("CREATE EXTENSION airflow_pin")
         lab.query("SELECT airflow_pin.attach()")
-        self.commits[1] = lab.commit(
-            "version 1",
-            pinned_dags(1)
-            | {
-                "body_only.py": one_task("body_only"),
-                "unrun.py": some_tasks("unrun", "None", 1),
-                "producer.py": one_task("producer", outlets='[Asset("lab")]'),
-                "beat.py": one_task(
-                    "beat",
-                    schedule=f"timedelta(seconds={BEAT.seconds})",
-                    start_date=f"datetime.fromisoformat({start.isoformat()!r})",
-                    catchup=True,
-                ),
-            },
-        )
-        lab.start()
-        for dag_id in self.pinned():
+        self.commits[1] = lab.commit("version 1", versioned_dags(1) | body_only("v1") | other_dags(start.isoformat()))
+        lab.start(triggerer=True)
+        for dag_id in [*scheduled_dags(), "body_only"]:
             lab.wait_for_version(dag_id, 1)
             self.must_trigger(dag_id, "first")
-        for dag_id in ("beat", "producer", "unrun"):
+        for dag_id in ("beat", "producer", "unrun", "work", "caller"):
             lab.wait_for_version(dag_id, 1)
+        self.paths.prepare()
 
     def make_version_2_the_latest(self) -> None:
         lab = self.lab
-        for mode in MODES:
-            for kind in ("time", "asset"):
-                lab.query("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", f"{kind}_{mode}", mode)
-        lab.query("SELECT airflow_pin.pin('body_only', 1)")
-        lab.query("SELECT airflow_pin.pin('unrun', 1)")
+        for dag_id, mode in scheduled_dags().items():
+            lab.query("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", dag_id, mode)
+        for dag_id in ("body_only", "unrun"):
+            lab.query("SELECT airflow_pin.pin(%s, 1)", dag_id)
+        self.paths.pin()
         self.unrun_hash = self.version_of_unrun(1)["dag_hash"]
         self.pinned_at = lab.value("SELECT now()")
-        self.commits[2] = lab.commit("version 2", pinned_dags(2) | {"unrun.py": some_tasks("unrun", "None", 2)})
-        for mode in MODES:
-            lab.wait_for_version(f"time_{mode}", 2)
-            lab.wait_for_version(f"asset_{mode}", 2)
+        self.commits[2] = lab.commit("version 2", versioned_dags(2))
+        for dag_id in [*scheduled_dags(), *REFILLS, "work"]:
+            lab.wait_for_version(dag_id, 2)
         self.version_2_at = lab.value("SELECT now()")
-
-    def pinned(self) -> list[str]:
-        return [f"{kind}_{mode}" for mode in MODES for kind in ("time", "asset")] + ["body_only"]
 
     # --- Runs that somebody asks for -------------------------------------------------------------------
 
@@ -161,7 +109,7 @@ class Live:
         backfill = {
             mode: lab.airflow(
                 "backfill", "create", "--dag-id", f"time_{mode}",
-                "--from-date", "2026-01-02T00:00:00", "--to-date", "2026-01-02T00:00:30",
+                "--from-date", "2026-01-02T00:00:00", "--to-date", "2026-01-02T00:01:00",
             )
             for mode in MODES
         }  # fmt: skip
@@ -210,15 +158,19 @@ class Live:
 
     # --- Runs that the scheduler creates ---------------------------------------------------------------
 
-    def check_scheduled_runs(self) -> None:
-        for mode in MODES:
-            run = self.wait_for_run_of_type(f"time_{mode}", "scheduled")
-            self.check(f"{mode}: scheduled", self.run_problems(mode, run))
-
-    def check_asset_triggered_runs(self) -> None:
-        for mode in MODES:
-            run = self.wait_for_run_of_type(f"asset_{mode}", "asset_triggered")
-            self.check(f"{mode}: asset-triggered", self.run_problems(mode, run))
+    def check_runs_of_the_scheduler(self) -> None:
+        names = {"time": "scheduled", "asset": "asset-triggered", "partition": "by a partition of an asset"}
+        for kind in SCHEDULES:
+            run_type = "scheduled" if kind == "time" else "asset_triggered"
+            for mode in MODES:
+                run = self.wait_for_run_of_type(f"{kind}_{mode}", run_type)
+                problems = self.run_problems(mode, run)
+                if kind == "partition" and run["partition_key"] is None:
+                    problems.append(f"run {run['run_id']} has no partition")
+                self.check(f"{mode}: {names[kind]}", problems)
+        if HAS_PARTITIONS:
+            run = self.wait_for_run_of_type("partitions", "scheduled")
+            self.check("rewrite: scheduled, with a partition", self.run_problems("rewrite", run))
 
     def wait_for_run_of_type(self, dag_id: str, run_type: str) -> dict:
         run_id = self.lab.wait_for(
@@ -230,6 +182,7 @@ class Live:
                 run_type,
                 self.version_2_at,
             ),
+            90,
         )
         return self.lab.wait_for_run(dag_id, run_id)
 
@@ -308,7 +261,7 @@ class Live:
                 problems += [] if error.pgcode == "02000" else [str(error)]
         self.check("bundle_version must be one that the version had", problems)
 
-        self.lab.commit("version 3", {"body_only.py": one_task("body_only", "v3", outlets='[Asset("v3")]')})
+        self.lab.commit("version 3", body_only("v3", outlets='[Asset("v3")]'))
         self.lab.wait_for_version("body_only", 3)
         problems = wrong_pin(self.pin_body_only("2"), 2, third)
         self.check("a pin of an older version holds the commit of its newest run", problems)
@@ -316,7 +269,7 @@ class Live:
 
     def commit_body(self, code: str) -> str:
         """A commit that changes no more than the body of a function, when the DAG processor has seen it."""
-        commit = self.lab.commit(code, {"body_only.py": one_task("body_only", code=code)})
+        commit = self.lab.commit(code, body_only(code))
         self.lab.wait_for(
             "the DAG processor to see the commit",
             lambda: self.lab.value("SELECT bundle_version FROM dag WHERE dag_id = 'body_only'") == commit,
@@ -388,22 +341,25 @@ class Live:
             if latest and not CLEARING_CHOOSES:
                 continue
             before = lab.run("unrun", run_id)
-            status, answer = self.clear("unrun", run_id, latest)
-            if status == 200:
-                problems.append(f"clearing {run_id} was accepted: {answer}")
+            for what, (status, answer) in {
+                "the run": self.clear("unrun", run_id, latest),
+                "a task": self.clear_task("unrun", run_id, latest),
+            }.items():
+                problems += [f"clearing {what} {run_id} was accepted: {answer}"] if status == 200 else []
             problems += wrong_values(
                 lab.run("unrun", run_id), {key: before[key] for key in ("state", "version_number", "clear_number")}
             )
         self.check("a re-run at another version is refused", problems)
 
-        status, answer = self.clear("unrun", "pinned", False)
-        problems = [] if status == 200 else [f"HTTP {status}: {answer}"]
-        if not problems:
-            problems = wrong_values(
-                lab.wait_for_run("unrun", "pinned"),
-                {"state": "success", "version_number": 1, "bundle_version": self.commits[1], "clear_number": 1},
-            )
-        self.check("a re-run at the pinned version runs", problems)
+        for number, (what, clear) in enumerate({"run": self.clear, "task": self.clear_task}.items(), start=1):
+            status, answer = clear("unrun", "pinned", False)
+            problems = [] if status == 200 else [f"HTTP {status}: {answer}"]
+            if not problems:
+                problems = wrong_values(
+                    lab.wait_for_run("unrun", "pinned"),
+                    {"state": "success", "version_number": 1, "bundle_version": self.commits[1], "clear_number": number},
+                )
+            self.check(f"a {what} that is cleared runs again at the pinned version", problems)
 
         lab.query("SELECT airflow_pin.pin('unrun', 1, reruns => 'airflow')")
         head = lab.git("rev-parse", "HEAD")
@@ -424,6 +380,11 @@ class Live:
         return self.lab.api(
             "POST", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/clear", {"dry_run": False} | choice
         )
+
+    def clear_task(self, dag_id: str, run_id: str, latest: bool) -> tuple[int, str]:
+        choice = {"run_on_latest_version": latest} if CLEARING_CHOOSES else {}
+        request = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": ["keep"]}
+        return self.lab.api("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", request | choice)
 
     def version_of_unrun(self, number: int) -> dict:
         rows = self.lab.query(
@@ -463,31 +424,24 @@ class Live:
             problems.append(f"run_decision has {decisions} rows on it")
         self.check(f"the unpinned DAG kept its rhythm ({len(runs)} runs)", problems)
 
-    def check_scheduler(self) -> None:
-        lab = self.lab
-        alive = lab.processes["scheduler"].poll() is None
-        self.check("the scheduler is alive", [] if alive else [lab.log("scheduler")[-1500:]])
-        for name in ("scheduler", "dag-processor"):
-            log = without_workloads(lab.log(name))
-            found = re.search(r"Traceback|\bCRITICAL\b|\[critical|PendingRollback", log)
-            self.check(
-                f"the log of the {name} has no traceback",
-                [log[max(0, found.start() - 1500) : found.start() + 1500]] if found else [],
-            )
+    def check_processes(self) -> None:
+        for name in ("scheduler", "dag-processor", "triggerer"):
+            self.check(f"the {name} is alive and logged no traceback", log_problems(self.lab, name))
+
+
+def log_problems(lab: Lab, name: str) -> list[str]:
+    """Whether a process of Airflow has ended, or had an error that it did not expect."""
+    log = without_workloads(lab.log(name))
+    found = re.search(r"Traceback|\bCRITICAL\b|\[critical|PendingRollback", log)
+    problems = [log[max(0, found.start() - 1500) : found.start() + 1500]] if found else []
+    return problems if lab.processes[name].poll() is None else [log[-1500:], *problems]
 
 
 def without_workloads(log: str) -> str:
     """The log without what LocalExecutor's worker processes write into it of their tasks."""
-    entries = re.split(r"(?m)^(?=\d{4}-\d\d-\d\d[T ])", log)
-    return "".join(entry for entry in entries if "airflow.executors.local_executor" not in entry.split("\n")[0])
-
-
-def wrong_values(run: dict, expected: dict) -> list[str]:
-    return [
-        f"run {run['run_id']}: {column} is {run[column]!r}, expected {value!r}"
-        for column, value in expected.items()
-        if run[column] != value
-    ]
+    entries = re.split(r"(?m)^(?=\[?\d{4}-\d\d-\d\d[T ])", log)
+    workload = re.compile(r"airflow\.executors\.local_executor.*|(?s:.*)airflow/sdk/")
+    return "".join(entry for entry in entries if not workload.match(entry))
 
 
 def wrong_pin(pin: dict, version: int, commit: str) -> list[str]:
@@ -497,17 +451,7 @@ def wrong_pin(pin: dict, version: int, commit: str) -> list[str]:
 
 def main() -> int:
     exit_on_signals()
-    print("== live test", flush=True)
-    lab = Lab(Path(sys.argv[1]))
-    live = Live(lab)
-    try:
-        live.run()
-    except LabError as error:
-        live.check("the story goes to its end", [str(error)])
-    finally:
-        lab.close()
-    print(f"live test: {live.passed} passed, {live.failed} failed, 0 skipped")
-    return 1 if live.failed else 0
+    return Live(Lab(Path(sys.argv[1]))).tell("live test")
 
 
 if __name__ == "__main__":

@@ -8,20 +8,7 @@ CREATE EXTENSION airflow_pin;
 SELECT airflow_pin.attach() \g /dev/null
 CREATE FUNCTION empty_trigger() RETURNS trigger LANGUAGE c AS :'library', 'empty_trigger';
 
--- What a user would write without this extension.
-CREATE TABLE twin_pin (dag_id text PRIMARY KEY, version uuid, commit text);
-CREATE FUNCTION twin() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    pin twin_pin;
-BEGIN
-    SELECT * INTO pin FROM twin_pin WHERE dag_id = NEW.dag_id;
-    IF FOUND AND (NEW.created_dag_version_id, NEW.bundle_version)
-                 IS DISTINCT FROM (pin.version, pin.commit) THEN
-        NEW.created_dag_version_id := pin.version;
-        NEW.bundle_version := pin.commit;
-    END IF;
-    RETURN NEW;
-END $$;
+\ir twin.sql
 
 -- 1,000 DAGs that run, and pins of other ones.
 SELECT count(lab.add_version('dag_' || n, 'c1', ARRAY[lab.task('t')]))

@@ -24,6 +24,9 @@ SELECT is(has_function_privilege('pg_monitor', oid, 'EXECUTE'), proname IN ('sta
     AND proname IN ('attach', 'detach', 'status', 'pin', 'unpin', 'rollback', 'resolve', 'pins', 'prune_decisions') ORDER BY proname;
 SELECT is(has_table_privilege('pg_monitor', 'airflow_pin.' || name, 'SELECT'), true, format('pg_monitor may read %s', name))
     FROM unnest(ARRAY['pinned_version', 'pin_history', 'run_decision']) name;
+SELECT is(has_sequence_privilege('pg_monitor', oid, 'SELECT') AND NOT has_sequence_privilege('pg_monitor', oid, 'USAGE, UPDATE'),
+          true, format('pg_monitor may dump %s', relname))
+    FROM pg_class WHERE relnamespace = 'airflow_pin'::regnamespace AND relkind = 'S' ORDER BY relname;
 SELECT is(has_table_privilege('pg_monitor', oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER'), false, format('pg_monitor may not write %s', relname))
     FROM pg_class WHERE relnamespace = 'airflow_pin'::regnamespace AND relkind = 'r' ORDER BY relname;
 

@@ -9,7 +9,8 @@ SELECT airflow_pin.attach('public', '1 minute');
 SELECT tgname, tgenabled, tgattr = '' AS no_columns, tgqual IS NULL AS no_when, pg_get_triggerdef(oid)
     FROM pg_trigger WHERE tgrelid = 'dag_run'::regclass AND NOT tgisinternal
     ORDER BY tgname;
-SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN ('task_instance'::regclass, 'dag'::regclass);
+SELECT tgrelid::regclass, tgname, tgenabled, tgattr = '' AS no_columns, tgqual IS NULL AS no_when FROM pg_trigger
+    WHERE NOT tgisinternal AND tgrelid IN ('task_instance'::regclass, 'dag'::regclass);
 
 -- Detached: the pins stay, and are not in force.
 CALL lab.two_versions('d');
@@ -44,6 +45,27 @@ SELECT airflow_pin.attach();
 CALL lab.run('d', 'always');
 SELECT run_id, version FROM lab.runs WHERE run_id IN ('disabled', 'enabled', 'replica', 'always') ORDER BY run_id;
 SELECT tgenabled FROM pg_trigger WHERE tgname = 'airflow_pin_enforce';
+
+-- Not in a session that fires no triggers.
+SET session_replication_role = replica;
+SELECT item, state, detail FROM airflow_pin.status() WHERE item = 'in_force';
+RESET session_replication_role;
+
+-- The extension's own triggers and sequences, which a restore or a switchover can leave behind: attach() mends them.
+ALTER TABLE airflow_pin.run_decision DISABLE TRIGGER ALL;
+ALTER TABLE airflow_pin.pinned_version ENABLE TRIGGER ALL;
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'in_force';
+SELECT airflow_pin.attach();
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgname IN ('reconcile_run', 'announce_pins', 'announce_truncate') ORDER BY 1;
+SELECT state FROM airflow_pin.status() WHERE item = 'in_force';
+SELECT setval('airflow_pin.pin_history_id_seq', 1, false);
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'in_force';
+SELECT setval('airflow_pin.run_decision_id_seq', (SELECT max(id) - 1 FROM airflow_pin.run_decision));
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'in_force';
+SELECT airflow_pin.attach();
+SELECT state FROM airflow_pin.status() WHERE item = 'in_force';
+SELECT last_value = (SELECT max(id) FROM airflow_pin.run_decision) AND is_called FROM airflow_pin.run_decision_id_seq;
+SELECT last_value = (SELECT max(id) FROM airflow_pin.pin_history) AND is_called FROM airflow_pin.pin_history_id_seq;
 
 -- Renamed and disabled by hand.
 ALTER TRIGGER airflow_pin_enforce ON dag_run RENAME TO "another Name";

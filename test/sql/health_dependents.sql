@@ -21,6 +21,9 @@ SELECT * FROM lab.findings;
 CREATE VIEW mine.confs AS SELECT id, conf FROM dag_run;
 CREATE VIEW mine.tasks AS SELECT dag_id, task_id, run_id, map_index, state FROM task_instance GROUP BY dag_id, task_id, run_id, map_index;
 CREATE MATERIALIZED VIEW mine.uris AS SELECT uri FROM dataset;
+-- Views on views go first.
+CREATE VIEW mine.short_confs AS SELECT id, left(conf::text, 80) AS conf FROM mine.confs;
+CREATE MATERIALIZED VIEW mine.both AS SELECT c.conf, u.uri FROM mine.short_confs c, mine.confs d, mine.uris u;
 CREATE VIEW mine.fails AS SELECT count(*) FROM task_fail;
 CREATE RULE watch AS ON DELETE TO dag_run_note DO ALSO SELECT OLD.user_id;
 CREATE TRIGGER watch_conf AFTER UPDATE OF conf ON dag_run FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
@@ -47,6 +50,13 @@ SELECT fix_sql FROM lab.findings WHERE fix_sql IS NOT NULL \gexec
 DROP POLICY triggered ON dag_run;
 DROP FUNCTION mine.has_conf;
 SELECT check_name, severity, object FROM lab.findings WHERE severity <> 'ok';
+
+-- Views that depend on each other: dropped by hand.
+CREATE VIEW mine.one AS SELECT conf FROM dag_run;
+CREATE VIEW mine.two AS SELECT conf FROM mine.one;
+CREATE OR REPLACE VIEW mine.one AS SELECT r.conf FROM dag_run r, mine.two;
+SELECT severity, object FROM lab.findings WHERE check_name = 'dependent_views';
+DROP VIEW mine.one, mine.two CASCADE;
 
 -- What depends on nothing that is altered stays.
 CREATE VIEW mine.runs AS SELECT id, dag_id, run_id, state FROM dag_run;

@@ -42,6 +42,14 @@ ROLLBACK;
 CALL lab.run('d', 'as before');
 SELECT run_id, version FROM lab.runs WHERE run_id = 'as before';
 
+-- Library and SQL objects of different versions, as during an upgrade: pins hold, and status() says what to do.
+BEGIN;
+UPDATE pg_extension SET extversion = '0.9' WHERE extname = 'airflow_pin';
+SELECT state, detail FROM airflow_pin.status() WHERE item IN ('library', 'in_force');
+UPDATE pg_extension SET extversion = '10.0' WHERE extname = 'airflow_pin';
+SELECT state, detail FROM airflow_pin.status() WHERE item IN ('library', 'in_force');
+ROLLBACK;
+
 -- Airflow's tables dropped and created again, as "airflow db reset" does.
 SET client_min_messages = warning;
 DROP SCHEMA public CASCADE;

@@ -62,6 +62,7 @@ INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_da
     VALUES ('d', 'restored', 'scheduled', 'queued', 'b', lab.uuid('d2'))
     ON CONFLICT (dag_id, run_id) DO UPDATE SET clear_number = 1;
 SELECT run_id, task_id, version, state, max_tries FROM lab.tasks WHERE run_id IN ('pinned', 'restored') ORDER BY 1, 2;
+-- restored by COPY while they were under way
 BEGIN;
 COPY dag_run (dag_id, run_id, run_type, state, bundle_version) FROM stdin;
 d	copied	scheduled	queued	b

@@ -1,0 +1,101 @@
+/*
+ * version_history.c
+ *		Which revision a version table had before the one that it has.
+ *
+ * "airflow db downgrade" looks like a migration: the same locks, the same kind of statements, a
+ * transaction for each revision. But the row that a revision has replaced stays in the file until
+ * VACUUM takes it, and tells the direction.
+ */
+#include "version_history.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_am_d.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "health/pending.h"
+#include "health/relations.h"
+
+typedef struct RowPlace
+{
+	ItemPointerData tid;
+	TransactionId inserter;
+} RowPlace;
+
+/* The only row that a snapshot sees; false when it sees none. */
+static bool
+find_row(Relation table, Snapshot snapshot, RowPlace *place)
+{
+	TableScanDesc scan = table_beginscan(table, snapshot, 0, NULL);
+	HeapTuple tuple = heap_getnext(scan, ForwardScanDirection);
+	bool found = HeapTupleIsValid(tuple);
+
+	if (found)
+	{
+		place->tid = tuple->t_self;
+		place->inserter = HeapTupleHeaderGetRawXmin(tuple->t_data);
+	}
+	table_endscan(scan);
+	return found;
+}
+
+static bool
+is_replaced_by(HeapTuple tuple, RowPlace *place)
+{
+	return !ItemPointerEquals(&tuple->t_self, &place->tid) &&
+		   ItemPointerEquals(&tuple->t_data->t_ctid, &place->tid) &&
+		   TransactionIdEquals(HeapTupleHeaderGetRawXmax(tuple->t_data), place->inserter);
+}
+
+/* The revision in the row that this one has replaced; NULL when it is not there any more. */
+static const char *
+replaced_revision(Relation table, RowPlace *place)
+{
+	AttrNumber column = get_attnum(RelationGetRelid(table), "version_num");
+	TableScanDesc scan = table_beginscan(table, SnapshotAny, 0, NULL);
+	const char *revision = NULL;
+	HeapTuple tuple;
+
+	while (revision == NULL && HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
+	{
+		bool isnull;
+		Datum value;
+
+		if (!is_replaced_by(tuple, place))
+			continue;
+		value = heap_getattr(tuple, column, RelationGetDescr(table), &isnull);
+		if (!isnull)
+			revision = TextDatumGetCString(value);
+	}
+	table_endscan(scan);
+	return revision;
+}
+
+/*
+ * The later revision that the database was at before this one, in the caller's memory; NULL when it
+ * was at an earlier one, or that is not known. The version table's revision has just been read, so
+ * that its lock is held.
+ */
+const char *
+went_back_from(Component component, const char *schema, const char *revision)
+{
+	Oid relation = airflow_relation_oid(schema, version_table_of(component));
+	const char *before = NULL;
+	Relation table;
+	RowPlace place;
+
+	if (revision == NULL || !OidIsValid(relation))
+		return NULL;
+	table = table_open(relation, AccessShareLock);
+	if (table->rd_rel->relam == HEAP_TABLE_AM_OID && find_row(table, GetActiveSnapshot(), &place))
+		before = replaced_revision(table, &place);
+	table_close(table, NoLock);
+	if (before == NULL || plan_position(component, before) <= plan_position(component, revision))
+		return NULL;
+	return before;
+}

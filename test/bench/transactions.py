@@ -1,0 +1,88 @@
+"""What test/bench/transactions measured, as Markdown:
+
+    transactions.py DIRECTORY CONTENDER...
+
+DIRECTORY has pgbench's logs, log-PINS-CLIENTS.*: a line a transaction, whose fourth field is the number of the contender.
+A second is a round: each contender's mean in it is set against that of no trigger in the same second.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean, median
+
+from figures import change, interval, judged, number, ratios, spread, table, verdict
+
+NAMES = {
+    "none": "no trigger",
+    "again": "no trigger, a second copy",
+    "empty": "empty C trigger",
+    "pin": "**airflow_pin**",
+    "twin": "plpgsql twin",
+    "key": "foreign key to dag",
+}
+WARM_UP = 3  # seconds: each session meets each DAG for the first time
+OUTLIERS = 0.02  # the slowest transactions of a second: checkpoints, other processes
+MOST = 1.01
+
+
+def trimmed(values: list[float]) -> float:
+    ordered = sorted(values)
+    return mean(ordered[: max(1, round(len(ordered) * (1 - OUTLIERS)))])
+
+
+def read_rounds(paths: list[Path], contenders: list[str]) -> dict[str, list[float]]:
+    """Microseconds of each contender, second by second."""
+    seconds: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for path in paths:
+        for line in path.read_text().splitlines():
+            _, _, elapsed, script, second, _ = line.split()[:6]
+            seconds[int(second)][contenders[int(script)]].append(float(elapsed))
+    whole = sorted(seconds)[WARM_UP:-1]
+    return {name: [trimmed(seconds[second][name]) for second in whole] for name in contenders}
+
+
+def read_logs(folder: Path, contenders: list[str]) -> dict[tuple[int, int], dict[str, list[float]]]:
+    logs = defaultdict(list)
+    for path in folder.glob("log-*"):
+        pins, clients = re.match(r"log-(\d+)-(\d+)\.", path.name).groups()
+        logs[int(pins), int(clients)].append(path)
+    return {key: read_rounds(paths, contenders) for key, paths in sorted(logs.items())}
+
+
+def rows(measured, contenders):
+    for (pins, clients), rounds in measured.items():
+        for name in contenders:
+            against = "" if name == "none" else spread(ratios(rounds[name], rounds["none"]), change)
+            yield [f"{pins:,}", str(clients), NAMES[name], number(median(rounds[name])), against]
+
+
+def main() -> None:
+    folder, *contenders = sys.argv[1:]
+    measured = read_logs(Path(folder), contenders)
+    print(
+        "pgbench, a prepared INSERT of one dag_run a transaction, 1,000 DAGs, fsync off (which makes everything else"
+        " cheap). For every transaction a contender is drawn; each second is a round. Median (95 % interval)"
+        " of the rounds, without the slowest 2 % of the transactions. The second copy tells what the machine's"
+        " noise is.\n"
+    )
+    print(table(["pins", "clients", "dag_run with", "µs a transaction", "more than no trigger"],
+                list(rows(measured, contenders))) + "\n")  # fmt: skip
+    for clients in sorted({clients for _, clients in measured}):
+        cases = {pins: ratios(r["pin"], r["none"]) for (pins, n), r in measured.items() if n == clients}
+        worst = max(cases, key=lambda pins: median(cases[pins]))
+        goal = f"total within 1 % of no trigger, {clients} client{'s' if clients > 1 else ''}"
+        print(judged(goal, cases[worst], MOST, change, f" at most, with {worst:,} pins"))
+        least, most = min(cases), max(cases)
+        low, high = interval(cases[most])
+        goal = f"the same with {most:,} pins as with none, {clients} client{'s' if clients > 1 else ''}"
+        other = interval(cases[least])
+        print(verdict(goal, f"{spread(cases[most], change)} beside {spread(cases[least], change)}",
+                      low <= other[1] and other[0] <= high))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+-- The contenders of test/bench/transactions: Airflow's dag_run, with the extension attached, and copies of it.
+-- Variable: library (path of empty_trigger without .so).
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+CREATE EXTENSION airflow_pin;
+SELECT airflow_pin.attach();
+
+INSERT INTO dag_bundle (name) VALUES ('bench');
+INSERT INTO dag (dag_id, is_paused, is_stale, bundle_name, max_active_tasks, max_consecutive_failed_dag_runs,
+                 has_task_concurrency_limits, timetable_type, fail_fast, partition_mapper_info)
+    SELECT 'dag_' || n, false, false, 'bench', 16, 0, false, '', false, '{}' FROM generate_series(1, 1000) n;
+INSERT INTO dag_version (id, version_number, dag_id, bundle_name, bundle_version, created_at, last_updated)
+    SELECT md5(dag_id)::uuid, 1, dag_id, bundle_name, 'c1', now(), now() FROM dag;
+
+-- A copy of dag_run with all indexes and foreign keys.
+CREATE PROCEDURE copy_dag_run(schema name) LANGUAGE plpgsql AS $$
+DECLARE
+    key text;
+BEGIN
+    EXECUTE format('CREATE SCHEMA %I', schema);
+    EXECUTE format('CREATE TABLE %I.dag_run (LIKE public.dag_run INCLUDING ALL)', schema);
+    FOR key IN SELECT pg_get_constraintdef(oid) FROM pg_constraint
+               WHERE conrelid = 'public.dag_run'::regclass AND contype = 'f' LOOP
+        EXECUTE format('ALTER TABLE %I.dag_run ADD %s', schema, key);
+    END LOOP;
+END $$;
+CALL copy_dag_run('none');
+CALL copy_dag_run('again');
+CALL copy_dag_run('empty');
+CALL copy_dag_run('twin');
+CALL copy_dag_run('key');
+
+CREATE FUNCTION empty_trigger() RETURNS trigger LANGUAGE c AS :'library', 'empty_trigger';
+CREATE TRIGGER empty BEFORE INSERT ON empty.dag_run FOR EACH ROW EXECUTE FUNCTION empty_trigger();
+\ir twin.sql
+CREATE TRIGGER twin BEFORE INSERT ON twin.dag_run FOR EACH ROW EXECUTE FUNCTION twin();
+ALTER TABLE key.dag_run ADD FOREIGN KEY (dag_id) REFERENCES dag;
+
+-- So many DAGs have a pin, and none of those that run.
+CREATE PROCEDURE set_pins(pins integer) LANGUAGE sql AS $$
+    DELETE FROM airflow_pin.pinned_version;
+    DELETE FROM twin_pin;
+    INSERT INTO airflow_pin.pinned_version (dag_id, valid_from, version_number, dag_version_id, bundle_version, on_mismatch)
+        SELECT 'pinned_' || n, '-infinity', 1, gen_random_uuid(), 'c1', 'rewrite' FROM generate_series(1, pins) n;
+    INSERT INTO twin_pin SELECT dag_id, dag_version_id, bundle_version FROM airflow_pin.pinned_version;
+$$;

@@ -1,0 +1,197 @@
+/*
+ * fuzz.c
+ *		libFuzzer on what reads bytes that others wrote, inside a real single-user backend.
+ *
+ * SQL: fuzz(target text, arguments text[]). Nothing is replaced: memory contexts, errors and jsonb are
+ * the server's. libFuzzer ends the process.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "airflow/pickle_scan.h"
+#include "airflow/serialized_dag.h"
+#include "airflow/task_plan.h"
+#include "airflow/xcom_value.h"
+#include "health/statement.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(fuzz);
+
+typedef int (*Target)(const uint8_t *data, size_t size);
+
+extern int LLVMFuzzerRunDriver(int *argc, char ***argv, Target target);
+
+#define ZLIB_FIRST_BYTE 0x78
+
+/* A row of serialized_dag: zlib, or text as a column of type json would have let it in. */
+static Jsonb *
+decode(const char *data, int size)
+{
+	Datum value = PointerGetDatum(cstring_to_text_with_len(data, size));
+
+	if (size > 0 && data[0] == ZLIB_FIRST_BYTE)
+		return serialized_dag_decode((Datum) 0, true, JSONOID, value, false);
+	if (!pg_verify_mbstr(PG_UTF8, data, size, true))
+		return NULL;
+	return serialized_dag_decode(value, false, JSONOID, (Datum) 0, true);
+}
+
+/* What reconcile.c relies on. Reads every byte of the plan, for the address sanitizer. */
+static void
+check_plan(TaskPlan *plan)
+{
+	int64 rows = 0;
+
+	for (int i = 0; i < plan->count; i++)
+	{
+		PlannedTask *task = &plan->tasks[i];
+		const char *texts[] = {task->task_id,			   task->task_display_name,
+							   task->task_type,			   task->custom_operator_name,
+							   task->queue,				   task->pool,
+							   task->executor,			   task->unknown_weight_rule,
+							   task->unknown_executor_config};
+
+		for (int t = 0; t < (int) lengthof(texts); t++)
+			if (texts[t] != NULL && !pg_verify_mbstr(PG_UTF8, texts[t], strlen(texts[t]), true))
+				abort();
+		if (task->instances != NOT_EXPANDED && task->instances <= 0)
+			abort();
+		rows += Max(task->instances, 1);
+		if (task_plan_find(plan, task->task_id) != task)
+			abort();
+	}
+	if (rows > 100000)
+		abort();
+}
+
+static void
+read_serialized_dag(const char *data, int size)
+{
+	RunFacts dated = {.has_logical_date = true, .logical_date = 0};
+	RunFacts backfill = {.is_backfill = true};
+	Jsonb *json = decode(data, size);
+
+	if (json == NULL)
+		return;
+	check_plan(task_plan_build(json, &dated));
+	check_plan(task_plan_build(json, &backfill));
+}
+
+static void
+read_conf(const char *data, int size)
+{
+	(void) pickled_conf(data, size);
+}
+
+static void
+read_xcom(const char *data, int size)
+{
+	(void) xcom_value(data, size);
+}
+
+/* A statement of another session, which the server shows as text that may be cut off. */
+static void
+read_statement(const char *data, int size)
+{
+	Statement statement;
+
+	statement_read(pnstrdup(data, size), &statement);
+	(void) statement_name(&statement);
+}
+
+/*
+ * Errors are what hostile input gets; an internal one is a bug. The reader gets a copy of its own size,
+ * so that the address sanitizer sees what reads past the end.
+ */
+static int
+run_reader(void (*reader)(const char *data, int size), const uint8_t *data, size_t size)
+{
+	MemoryContext saved = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(saved, "fuzz", ALLOCSET_DEFAULT_SIZES);
+	char *copy = malloc(size);
+
+	memcpy(copy, data, size);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		reader(copy, size);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() == ERRCODE_INTERNAL_ERROR)
+		{
+			EmitErrorReport();
+			abort();
+		}
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(saved);
+	MemoryContextDelete(context);
+	free(copy);
+	return 0;
+}
+
+static int
+target_serialized_dag(const uint8_t *data, size_t size)
+{
+	return run_reader(read_serialized_dag, data, size);
+}
+
+static int
+target_conf(const uint8_t *data, size_t size)
+{
+	return run_reader(read_conf, data, size);
+}
+
+static int
+target_xcom(const uint8_t *data, size_t size)
+{
+	return run_reader(read_xcom, data, size);
+}
+
+static int
+target_statement(const uint8_t *data, size_t size)
+{
+	return run_reader(read_statement, data, size);
+}
+
+static Target
+target_by_name(const char *name)
+{
+	if (strcmp(name, "serialized_dag") == 0)
+		return target_serialized_dag;
+	if (strcmp(name, "conf") == 0)
+		return target_conf;
+	if (strcmp(name, "xcom") == 0)
+		return target_xcom;
+	if (strcmp(name, "statement") == 0)
+		return target_statement;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no target \"%s\"", name)));
+}
+
+Datum
+fuzz(PG_FUNCTION_ARGS)
+{
+	Target target = target_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	Datum *values;
+	int count;
+	char **arguments;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &values, NULL,
+					  &count);
+	count++; /* the program's name */
+	arguments = palloc0((count + 1) * sizeof(char *));
+	arguments[0] = pstrdup("fuzz");
+	for (int i = 1; i < count; i++)
+		arguments[i] = TextDatumGetCString(values[i - 1]);
+	LLVMFuzzerRunDriver(&count, &arguments, target);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,82 @@
+-- Task instances of a rewritten run get its version when they are inserted, so that most are written once.
+\set ECHO none
+\getenv abs_srcdir PG_ABS_SRCDIR
+\i :abs_srcdir/fixtures/begin.sql
+CALL lab.two_versions('d');
+CALL lab.two_versions('free');
+SELECT version_number FROM airflow_pin.pin('d', 1);
+CREATE VIEW lab.written AS
+    SELECT pg_stat_get_xact_tuples_inserted(t) AS inserted, pg_stat_get_xact_tuples_updated(t) AS updated,
+           pg_stat_get_xact_tuples_deleted(t) AS deleted
+    FROM CAST('task_instance'::regclass AS oid) t;
+
+-- Before the commit they have the version; at commit one is deleted, one inserted, and none updated.
+BEGIN;
+CALL lab.run('d', 'once');
+CALL lab.run('free', 'free_1');
+SELECT run_id, task_id, version FROM lab.tasks ORDER BY run_id, task_id;
+SELECT * FROM lab.written;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT run_id, task_id, version FROM lab.tasks ORDER BY run_id, task_id;
+SELECT * FROM lab.written;
+COMMIT;
+
+-- A run that a savepoint takes back is forgotten, also where an inner savepoint was released before.
+BEGIN;
+SAVEPOINT a;
+CALL lab.run('d', 'back_1');
+ROLLBACK TO a;
+SAVEPOINT a;
+SAVEPOINT b;
+CALL lab.run('d', 'back_2');
+RELEASE b;
+ROLLBACK TO a;
+SET LOCAL airflow_pin.enabled = off;
+CALL lab.run('d', 'back_1');
+CALL lab.run('d', 'back_2');
+COMMIT;
+SELECT run_id, task_id, version FROM lab.tasks WHERE run_id LIKE 'back%' ORDER BY run_id, task_id;
+
+-- One in a released savepoint is not.
+BEGIN;
+SAVEPOINT a;
+SELECT lab.create_run('d', 'released') \g /dev/null
+RELEASE a;
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (gen_random_uuid(), 'late', 'd', 'released', 0, 'default_pool', 1, lab.uuid('d2'));
+SELECT task_id, version FROM lab.tasks WHERE run_id = 'released' ORDER BY task_id;
+COMMIT;
+
+-- Another transaction, and rows of another run, DAG or version, are left alone.
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (gen_random_uuid(), 'later', 'd', 'once', 0, 'default_pool', 1, lab.uuid('d2'));
+SELECT version FROM lab.tasks WHERE task_id = 'later';
+CALL lab.version('d', 'c', ARRAY[lab.task('extract')]);
+BEGIN;
+CALL lab.run('d', 'third');
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (gen_random_uuid(), 'same_name', 'free', 'free_1', 0, 'default_pool', 1, lab.uuid('d3')),
+           (gen_random_uuid(), 'other_run', 'd', 'once', 0, 'default_pool', 1, lab.uuid('d3')),
+           (gen_random_uuid(), 'other_version', 'd', 'third', 0, 'default_pool', 1, lab.uuid('d2')),
+           (gen_random_uuid(), 'no_version', 'd', 'third', 0, 'default_pool', 1, NULL);
+SELECT task_id, version FROM lab.tasks WHERE task_id IN ('same_name', 'other_run', 'other_version', 'no_version') ORDER BY 1;
+ROLLBACK;
+
+-- A run that is another's again when the transaction commits gets back what Airflow asked for.
+BEGIN;
+CALL lab.run('d', 'changed');
+UPDATE dag_run SET created_dag_version_id = lab.uuid('d3') WHERE run_id = 'changed';
+COMMIT;
+SELECT run_id, task_id, version FROM lab.tasks WHERE run_id = 'changed';
+SELECT action, detail FROM lab.decisions WHERE run_id = 'changed';
+
+-- So does one whose task instances cannot be told.
+CALL lab.unguarded($$UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = lab.uuid('d1')$$);
+CALL lab.run('d', 'broken');
+SELECT run_id, state, version FROM lab.runs WHERE run_id = 'broken';
+SELECT run_id, task_id, version FROM lab.tasks WHERE run_id = 'broken';
+
+-- The function is that trigger's only.
+CREATE TRIGGER wrong AFTER INSERT ON task_instance FOR EACH ROW EXECUTE FUNCTION airflow_pin.adopt_version();
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots)
+    VALUES (gen_random_uuid(), 'wrong', 'd', 'once', 0, 'default_pool', 1);
