@@ -25,6 +25,13 @@
 	makeJsonLexContextCstringLen(unconstify(char *, text), length, PG_UTF8, true)
 #endif
 
+/* A scan of all rows. Needs access/tableam.h. */
+#if PG_VERSION_NUM >= 190000
+#define begin_table_scan(table, snapshot) table_beginscan(table, snapshot, 0, NULL, 0)
+#else
+#define begin_table_scan(table, snapshot) table_beginscan(table, snapshot, 0, NULL)
+#endif
+
 /* Path of the main fork of a permanent relation's file. */
 #if PG_VERSION_NUM >= 180000
 #define file_path(database, tablespace, file)                                                      \

@@ -18,6 +18,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "health/pending.h"
 #include "health/relations.h"
 
@@ -31,7 +32,7 @@ typedef struct RowPlace
 static bool
 find_row(Relation table, Snapshot snapshot, RowPlace *place)
 {
-	TableScanDesc scan = table_beginscan(table, snapshot, 0, NULL);
+	TableScanDesc scan = begin_table_scan(table, snapshot);
 	HeapTuple tuple = heap_getnext(scan, ForwardScanDirection);
 	bool found = HeapTupleIsValid(tuple);
 
@@ -57,7 +58,7 @@ static const char *
 replaced_revision(Relation table, RowPlace *place)
 {
 	AttrNumber column = get_attnum(RelationGetRelid(table), "version_num");
-	TableScanDesc scan = table_beginscan(table, SnapshotAny, 0, NULL);
+	TableScanDesc scan = begin_table_scan(table, SnapshotAny);
 	const char *revision = NULL;
 	HeapTuple tuple;
 
