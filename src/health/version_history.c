@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "health/pending.h"
 #include "health/relations.h"
 
@@ -32,7 +33,7 @@ typedef struct RowPlace
 static bool
 find_row(Relation table, Snapshot snapshot, RowPlace *place)
 {
-	TableScanDesc scan = table_beginscan(table, snapshot, 0, NULL);
+	TableScanDesc scan = begin_table_scan(table, snapshot);
 	HeapTuple tuple = heap_getnext(scan, ForwardScanDirection);
 	bool found = HeapTupleIsValid(tuple);
 
@@ -76,7 +77,7 @@ replaced_revision(Relation table, RowPlace *place)
 
 	if (column == InvalidAttrNumber || get_atttype(RelationGetRelid(table), column) != VARCHAROID)
 		return NULL;
-	scan = table_beginscan(table, SnapshotAny, 0, NULL);
+	scan = begin_table_scan(table, SnapshotAny);
 	while (revision == NULL && HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
 		if (is_replaced_by(tuple, place))
 			revision = revision_in(tuple, column, RelationGetDescr(table));

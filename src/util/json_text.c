@@ -5,6 +5,7 @@
 #include "json_text.h"
 
 #include "common/jsonapi.h"
+#include "compat.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
@@ -22,11 +23,7 @@ json_text_check(const char *text, int length)
 	JsonParseErrorType error;
 	JsonLexContext *lex;
 
-#if PG_VERSION_NUM >= 170000
-	lex = makeJsonLexContextCstringLen(NULL, text, length, PG_UTF8, true);
-#else
-	lex = makeJsonLexContextCstringLen(unconstify(char *, text), length, PG_UTF8, true);
-#endif
+	lex = json_lex_context(text, length);
 	error = pg_parse_json(lex, &no_action);
 	MemoryContextSwitchTo(saved);
 	MemoryContextDelete(context);

@@ -17,6 +17,27 @@ expect() { # name, wanted, found
     fi
 }
 
+# A command that must succeed; a line a test, and the end of what it has said when it does not. It may be a function,
+# which ends at its first command that fails. What it has said is in the file $CHECK_OUTPUT.
+CHECK_OUTPUT=$(mktemp)
+check() { # name, command ...
+    local name=$1 status
+    shift
+    # In "if" or "||", bash would go on after a command that fails.
+    set +e
+    (set -e; "$@") >"$CHECK_OUTPUT" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [ $status -eq 0 ]; then
+        echo "ok - $name"
+        passed=$((passed + 1))
+    else
+        echo "not ok - $name"
+        tail -n 40 "$CHECK_OUTPUT" | sed 's/^/    /'
+        failed=$((failed + 1))
+    fi
+}
+
 # Wait until a condition holds, at most 30 s; looks ten times a second.
 wait_for() { # command
     local _
@@ -37,6 +58,7 @@ wait_until() { # SQL that becomes true, options of psql
 }
 
 finish_checks() {
+    rm -f "$CHECK_OUTPUT"
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]
 }

@@ -11,10 +11,7 @@ POOLER_PID=
 pooler_start() {
     local role=$1 options=()
 
-    if ! PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null; then
-        echo "pooler: pgbouncer is not installed: tools/install-deps" >&2
-        return 1
-    fi
+    "${BASH_SOURCE[0]%/*}/../../tools/install-deps" pgbouncer || return 1
     POOLER_PORT=$(cluster_free_port)
     export POOLER_PORT
     echo "\"$role\" \"\"" | cluster_as_owner tee "$CLUSTER_DIR/pgbouncer.users" >/dev/null

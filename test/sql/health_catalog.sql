@@ -37,7 +37,7 @@ ALTER TABLE task_instance ALTER trigger_timeout TYPE timestamp;
 UPDATE alembic_version SET version_num = '5f2621c13b39';
 SELECT check_name, severity FROM findings WHERE check_name IN ('time_zone', 'extensions');
 SET TimeZone = 'Europe/Berlin';
-SELECT severity, object, value, threshold, message, fix_sql FROM findings WHERE check_name = 'time_zone';
+SELECT severity, object, value, threshold, message, replace(fix_sql, current_database(), 'this') AS fix_sql FROM findings WHERE check_name = 'time_zone';
 ALTER ROLE airflow_pin_migrator SET TimeZone = 'Etc/UTC';
 SELECT check_name, severity FROM findings WHERE check_name = 'time_zone';
 ALTER ROLE airflow_pin_migrator SET TimeZone = 'Asia/Tokyo';

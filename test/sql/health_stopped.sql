@@ -16,7 +16,7 @@ SELECT airflow_pin.is_ready();
 INSERT INTO dag (dag_id, bundle_name, is_paused, is_stale) VALUES ('a', 'b', false, false), ('b', 'b', true, false), ('c', 'b', false, true);
 INSERT INTO job (state, job_type, latest_heartbeat, hostname) VALUES
     ('running', 'SchedulerJob', now() - interval '5 s', 'one'), ('running', 'SchedulerJob', now() - interval '7 s', 'two'),
-    ('running', 'TriggererJob', now() - interval '59 s', NULL), ('running', 'DagProcessorJob', now() - interval '2 min', 'one'),
+    ('running', 'TriggererJob', now() - interval '40 s', NULL), ('running', 'DagProcessorJob', now() - interval '2 min', 'one'),
     ('success', 'LocalTaskJob', now(), 'one');
 SELECT * FROM findings WHERE check_name <> 'sequences';
 SELECT airflow_pin.is_ready();
