@@ -13,7 +13,6 @@
  */
 #include "cache.h"
 
-#include "common/hashfn.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 
@@ -36,11 +35,40 @@ typedef struct CacheEntry
 	char status;
 } CacheEntry;
 
+/*
+ * A hash by words, of which the last two may overlap: hash_bytes() would take a fifth of all that an
+ * unpinned run costs. The second multiplication lets the last bytes reach the bits that the table uses.
+ */
+static inline uint32
+hash_dag_id(const char *dag_id, uint32 length)
+{
+	const uint64 multiplier = UINT64CONST(0x9E3779B97F4A7C15);
+	const char *end = dag_id + length;
+	uint64 hash = length;
+	uint64 word = 0;
+
+	if (length < sizeof(word))
+		memcpy(&word, dag_id, length);
+	else
+	{
+		for (; end - dag_id > (ptrdiff_t) sizeof(word); dag_id += sizeof(word))
+		{
+			memcpy(&word, dag_id, sizeof(word));
+			hash = (hash ^ word) * multiplier;
+			hash ^= hash >> 32;
+		}
+		memcpy(&word, end - sizeof(word), sizeof(word));
+	}
+	hash = (hash ^ word) * multiplier;
+	hash ^= hash >> 32;
+	return (uint32) ((hash * multiplier) >> 32);
+}
+
 #define SH_PREFIX pincache
 #define SH_ELEMENT_TYPE CacheEntry
 #define SH_KEY_TYPE CacheKey
 #define SH_KEY key
-#define SH_HASH_KEY(table, k) hash_bytes((const unsigned char *) (k).dag_id, (k).length)
+#define SH_HASH_KEY(table, k) hash_dag_id((k).dag_id, (k).length)
 #define SH_EQUAL(table, a, b)                                                                      \
 	((a).length == (b).length && memcmp((a).dag_id, (b).dag_id, (a).length) == 0)
 #define SH_STORE_HASH

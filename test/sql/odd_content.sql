@@ -65,6 +65,15 @@ SELECT run_id, state, max_tries, pool, weight FROM lab.tasks WHERE task_id = 't'
 SELECT run_id, state FROM lab.runs WHERE run_id IN ('date_null', 'no_groups', 'group_without_children', 'child_of_other_kind', 'child_unknown', 'groups')
     ORDER BY run_id;
 
+-- A mapped task: what partial() was given, then the defaults of the configuration.
+CALL lab.version('mapped', 'a', ARRAY[lab.task('t', '{"_is_mapped": true, "partial_kwargs": {"queue": "partial"},
+    "expand_input": {"type": "list-of-dicts", "value": [{}, {}]}}')]);
+UPDATE serialized_dag SET data = data || '{"client_defaults": {"tasks": {"pool": "default", "queue": "default"}}}' WHERE dag_id = 'mapped';
+CALL lab.commit('mapped', 'b', lab.task('t'));
+SELECT version_number FROM airflow_pin.pin('mapped', 1);
+CALL lab.run('mapped', 'mapped');
+SELECT task_id, map, pool, queue FROM lab.tasks WHERE run_id = 'mapped' ORDER BY map;
+
 -- executor_config: bytes from Airflow 3.3.2, as in rewrite_pickle.
 CREATE TABLE lab.config (name text, config json, pickle bytea);
 INSERT INTO lab.config VALUES

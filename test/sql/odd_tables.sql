@@ -146,6 +146,7 @@ ALTER TABLE dag_run RENAME TO real_dag_run;
 CREATE VIEW dag_run AS SELECT * FROM real_dag_run;
 SELECT airflow_pin.pin('d', 2);
 \echo :SQLSTATE
+SELECT count(*) FROM airflow_pin.lost_on_rollback(now());
 DROP VIEW dag_run;
 ALTER TABLE real_dag_run RENAME TO dag_run;
 
