@@ -13,6 +13,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_am_d.h"
+#include "catalog/pg_type_d.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -53,26 +54,33 @@ is_replaced_by(HeapTuple tuple, RowPlace *place)
 		   TransactionIdEquals(HeapTupleHeaderGetRawXmax(tuple->t_data), place->inserter);
 }
 
+/* What a TOAST table had of a dead row may be gone. */
+static const char *
+revision_in(HeapTuple tuple, AttrNumber column, TupleDesc desc)
+{
+	bool isnull;
+	Datum value = heap_getattr(tuple, column, desc, &isnull);
+
+	if (isnull || VARATT_IS_EXTERNAL(DatumGetPointer(value)))
+		return NULL;
+	return TextDatumGetCString(value);
+}
+
 /* The revision in the row that this one has replaced; NULL when it is not there any more. */
 static const char *
 replaced_revision(Relation table, RowPlace *place)
 {
 	AttrNumber column = get_attnum(RelationGetRelid(table), "version_num");
-	TableScanDesc scan = begin_table_scan(table, SnapshotAny);
 	const char *revision = NULL;
+	TableScanDesc scan;
 	HeapTuple tuple;
 
+	if (column == InvalidAttrNumber || get_atttype(RelationGetRelid(table), column) != VARCHAROID)
+		return NULL;
+	scan = begin_table_scan(table, SnapshotAny);
 	while (revision == NULL && HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
-	{
-		bool isnull;
-		Datum value;
-
-		if (!is_replaced_by(tuple, place))
-			continue;
-		value = heap_getattr(tuple, column, RelationGetDescr(table), &isnull);
-		if (!isnull)
-			revision = TextDatumGetCString(value);
-	}
+		if (is_replaced_by(tuple, place))
+			revision = revision_in(tuple, column, RelationGetDescr(table));
 	table_endscan(scan);
 	return revision;
 }
@@ -96,7 +104,8 @@ went_back_from(Component component, const char *schema, const char *revision)
 	if (table->rd_rel->relam == HEAP_TABLE_AM_OID && find_row(table, GetActiveSnapshot(), &place))
 		before = replaced_revision(table, &place);
 	table_close(table, NoLock);
-	if (before == NULL || plan_position(component, before) <= plan_position(component, revision))
+	if (before == NULL || plan_position(component, revision) < 0 ||
+		plan_position(component, before) <= plan_position(component, revision))
 		return NULL;
 	return before;
 }

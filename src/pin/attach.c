@@ -2,9 +2,9 @@
  * attach.c
  *		attach() and detach(): the triggers on Airflow's tables.
  *
- * attach() also mends what a restore or a switchover has left of the extension's own tables.
- * The triggers have no column list and no WHEN clause, which would make a later migration fail, and are
- * marked as depending on the extension: DROP EXTENSION takes them along without CASCADE.
+ * They have no column list and no WHEN clause, which would make a later migration fail, and are
+ * marked as depending on the extension: DROP EXTENSION takes them along without CASCADE. attach()
+ * also mends what a restore or a switchover has left of the extension's own triggers and sequences.
  */
 #include "airflow_pin.h"
 

@@ -73,6 +73,10 @@ check_trigger_call(FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("function \"reconcile_run\" must be fired AFTER INSERT FOR EACH "
 							   "ROW")));
+	/* rows of any other table could name runs of others */
+	if (RelationGetRelid(trigger->tg_relation) != pin_relation("run_decision"))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("function \"reconcile_run\" must be fired by run_decision")));
 }
 
 static char *

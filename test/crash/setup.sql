@@ -35,7 +35,8 @@ END $$;
 
 -- What each DAG was pinned to (NULL: nothing) between which times. A change counts from the time of its commit, before
 -- which nobody can have seen it; the one before it counts until the session that made the change knew that it was made.
-CREATE VIEW lab.in_force AS
+-- To be refreshed before it is looked at.
+CREATE MATERIALIZED VIEW lab.in_force AS
     WITH event AS (
         SELECT h.dag_id, h.id, h.to_version AS version, h.to_bundle_version AS commit,
                pg_xact_commit_timestamp(h.xmin) AS since, c.done

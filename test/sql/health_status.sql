@@ -33,6 +33,13 @@ DELETE FROM alembic_version;
 SELECT verdict, evidence, next_action, revisions_left FROM lab.status;
 INSERT INTO alembic_version VALUES ('d2f4e1b3c5a7');
 
+-- A version table of another column type, of which a dead row is looked at, too.
+ALTER TABLE alembic_version ALTER version_num TYPE name;
+UPDATE alembic_version SET version_num = '1d6611b6ab7c';
+SELECT verdict, revisions_left > 5 AS some_left FROM lab.status;
+ALTER TABLE alembic_version ALTER version_num TYPE varchar(32);
+UPDATE alembic_version SET version_num = 'd2f4e1b3c5a7';
+
 -- What one does oneself is not a migration.
 BEGIN;
 SELECT pg_advisory_lock(1);

@@ -25,7 +25,7 @@ CREATE FUNCTION hostile.tries(what text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE seen text := format('as %s', current_user);
 BEGIN
     BEGIN EXECUTE what; RETURN seen || ', done';
-    EXCEPTION WHEN OTHERS THEN RETURN format('%s, %s: %s', seen, SQLSTATE, SQLERRM); END;
+    EXCEPTION WHEN OTHERS THEN RETURN format('%s, %s', seen, SQLSTATE); END;
 END $$;
 CREATE FUNCTION hostile.attack() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE what text;

@@ -82,6 +82,16 @@ SELECT airflow_pin.attach('a');
 \echo :SQLSTATE
 SELECT airflow_pin.attach('public');
 
+-- EXECUTE on everything, as a careless GRANT has it, does not let a role name runs of others to be set or failed.
+GRANT EXECUTE ON FUNCTION airflow_pin.reconcile_run, airflow_pin.enforce_run TO regress_creator;
+GRANT USAGE ON SCHEMA airflow_pin TO regress_creator;
+SET ROLE regress_creator;
+CREATE TABLE a.run_decision (id integer, dag_run_id bigint, dag_id text, run_id text, airflow_schema text,
+    requested_bundle_version text, effective_dag_hash text, requested_dag_version_id uuid, effective_dag_version_id uuid);
+CREATE TRIGGER reconcile_run AFTER INSERT ON a.run_decision FOR EACH ROW EXECUTE FUNCTION airflow_pin.reconcile_run();
+INSERT INTO a.run_decision VALUES (1, NULL, 'd', 'settings', 'public', NULL, NULL, NULL, lab.uuid('d1'));
+\echo :SQLSTATE
+
 -- Who may only read can do nothing about pins.
 SET ROLE regress_reader;
 SELECT lab.create_run('d', 'reader');
