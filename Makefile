@@ -26,7 +26,8 @@ EXTRA_CLEAN = build/regress build/isolation
 
 # These goals install what they need themselves, so they must work where there is no PGXS yet. (PGXS
 # has a "check" of its own, which only says that it is not supported.)
-OWN_GOALS = help deps demo check check-airflow-all check-pg-all check-packages dist reference bench format
+OWN_GOALS = help deps demo check check-airflow-all check-pg-all check-packages check-static check-sanitizers coverage \
+	dist reference bench format
 
 .PHONY: $(OWN_GOALS)
 
@@ -37,11 +38,14 @@ help:
 	@echo 'make install       install into the server of PG_CONFIG'
 	@echo 'make installcheck  SQL tests on a running server'
 	@echo 'make check         every test, on private clusters with real Airflow; installs what is missing'
-	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (20 minutes)'
+	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (40 minutes)'
 	@echo 'make check-pg-all  the SQL tests on PostgreSQL 15 to 19, in chroots (needs root)'
 	@echo 'make check-packages   the Debian package, the RPM spec and the PGXN zip: built, installed, tested (needs root)'
+	@echo 'make check-static     clang-tidy, scan-build, cppcheck and shellcheck'
+	@echo 'make check-sanitizers the SQL tests on a PostgreSQL with assertions and sanitizers, built from source'
+	@echo 'make coverage      which lines the tests run, and why the others are not run'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
-	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it)'
+	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it; SECTIONS=...)'
 	@echo 'make reference     doc/reference.md from the comments in the catalogue'
 	@echo 'make dist          the zip for PGXN, of the last commit, into build/dist'
 	@echo 'make format        clang-format over src/'
@@ -60,11 +64,11 @@ check-airflow-all: deps
 	test/airflow/all
 
 check-pg-all: deps
-	tools/install-deps debootstrap
+	PACKAGES=debootstrap tools/install-deps
 	test/pg-all
 
 check-packages: deps
-	tools/install-deps debootstrap rpm rpmlint
+	PACKAGES="debootstrap rpm rpmlint" tools/install-deps
 	test/packages/dist
 	test/packages/rpm
 	test/packages/deb
@@ -81,8 +85,17 @@ reference: deps
 	test/lib/install-extension
 	tools/reference/generate
 
+check-static: deps
+	test/static
+
+check-sanitizers: deps
+	test/sanitizers asan
+
+coverage: deps
+	test/coverage
+
 bench: deps
-	test/bench/run $(SCALE)
+	test/bench/run $(or $(SCALE),0.1) $(SECTIONS)
 
 format:
 	clang-format -i src/*.[ch] src/*/*.[ch]

@@ -54,8 +54,9 @@ append_float(StringInfo out, const char *token, int length)
 {
 	char *number = pnstrdup(token, length);
 	const char *exponent = strpbrk(number, "eE");
+	long power = exponent ? strtol(exponent + 1, NULL, 10) : 0;
 
-	if (exponent != NULL && atoi(exponent + 1) > 0 && atoi(exponent + 1) <= DBL_MAX_10_EXP)
+	if (power > 0 && power <= DBL_MAX_10_EXP)
 	{
 		Datum value = DirectFunctionCall3(numeric_in, CStringGetDatum(number),
 										  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
@@ -271,7 +272,7 @@ serialized_dag_version(Jsonb *data)
 {
 	JsonbValue *version = json_member(&data->root, "__version");
 	char *text = version ? json_string(version) : NULL;
-	int number = text ? atoi(text) : 0;
+	long number = text ? strtol(text, NULL, 10) : 0;
 
 	if (number < SERIALIZER_VERSION_MIN || number > SERIALIZER_VERSION_MAX)
 		ereport(ERROR,

@@ -208,7 +208,10 @@ current_revision(const MigrationLeft *left, const char *component, const Stateme
 				current->updates_before++;
 		}
 		else if (first != NULL)
+		{
+			Assert(before != NULL);
 			add_revision_after(current, step, before);
+		}
 		before = step;
 	}
 	if (first == NULL)

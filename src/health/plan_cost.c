@@ -116,7 +116,7 @@ batches_cost(const TableSize *table)
 {
 	double seconds = table->rows * UPDATE_BATCHES_PER_ROW;
 
-	if (table->heap_bytes <= (double) (NBuffers / 4) * BLCKSZ)
+	if (table->heap_bytes <= NBuffers / 4.0 * BLCKSZ)
 		seconds += table->rows / BATCH_ROWS / 2 * table->heap_bytes * PASS_BY_PER_BYTE;
 	return around(seconds);
 }

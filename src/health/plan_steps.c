@@ -63,7 +63,7 @@ plan_target(const char *name, bool *known)
 	*known = true;
 	if (name == NULL)
 		return plan_release(NULL);
-	read = sscanf(name, "%d.%d%c", &major, &minor, &rest);
+	read = sscanf(name, "%9d.%9d%c", &major, &minor, &rest);
 	if (read < 2 || (read == 3 && rest != '.'))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is not a version of Airflow", name),

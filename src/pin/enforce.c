@@ -417,6 +417,35 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	return apply_decision(run, &request, &call.decision);
 }
 
+/* What is not let pass at once: the DAG is not in the cache, or has pins, or unpinned ones are refused. */
+static pg_noinline HeapTuple
+enforce_run_slowly(TriggerData *trigger, const DagRunColumns *known, Datum dag_id, bool isnull)
+{
+	Oid relation = RelationGetRelid(trigger->tg_relation);
+	DagRunColumns columns = *known; /* SQL will run, and with it invalidations may be received */
+	NewRun run = {.tuple = trigger->tg_trigtuple,
+				  .desc = RelationGetDescr(trigger->tg_relation),
+				  .columns = &columns};
+	FillCall fill = {0};
+	ErrorData *error = NULL;
+
+	if (isnull)
+	{
+		if (columns.dag_id == InvalidAttrNumber)
+			ereport(LOG, (errmsg("airflow_pin: pins are not in force: dag_run has no column "
+								 "\"dag_id\" of the type that it has in Airflow 3"),
+						  errhidestmt(true)));
+		return run.tuple;
+	}
+	fill.dag_id = VARDATA_ANY(DatumGetPointer(dag_id));
+	fill.length = VARSIZE_ANY_EXHDR(DatumGetPointer(dag_id));
+	if (!pin_cache_get(fill.dag_id, fill.length, &fill.pins))
+		error = guarded_call(fill_cache, &fill);
+	if (fill.pins == NULL && error == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW)
+		return run.tuple;
+	return enforce_pins(&run, relation, fill.pins, error);
+}
+
 /*
  * BEFORE INSERT FOR EACH ROW on dag_run.
  */
@@ -424,40 +453,25 @@ Datum
 enforce_run(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	NewRun run;
-	DagRunColumns columns;
-	FillCall fill = {0};
-	ErrorData *error = NULL;
-	bool isnull;
-	Datum dag_id;
+	const DagRunColumns *columns;
+	const PinList *pins;
+	bool isnull = true;
+	Datum dag_id = (Datum) 0;
 
 	check_trigger_call(fcinfo);
-	run.tuple = trigger->tg_trigtuple;
 	if (!airflow_pin_enabled)
-		return PointerGetDatum(run.tuple);
+		return PointerGetDatum(trigger->tg_trigtuple);
 
-	run.desc = RelationGetDescr(trigger->tg_relation);
-	run.columns = dag_run_columns(RelationGetRelid(trigger->tg_relation));
-	dag_id = column_value(&run, run.columns->dag_id, &isnull);
-	if (isnull)
+	columns = dag_run_columns(RelationGetRelid(trigger->tg_relation));
+	if (likely(columns->dag_id != InvalidAttrNumber))
+		dag_id = slot_getattr(trigger->tg_trigslot, columns->dag_id, &isnull);
+	if (likely(!isnull))
 	{
-		if (run.columns->dag_id == InvalidAttrNumber)
-			ereport(LOG, (errmsg("airflow_pin: pins are not in force: dag_run has no column "
-								 "\"dag_id\" of the type that it has in Airflow 3"),
-						  errhidestmt(true)));
-		return PointerGetDatum(run.tuple);
+		dag_id = PointerGetDatum(DatumGetTextPP(dag_id));
+		if (likely(pin_cache_get(VARDATA_ANY(DatumGetPointer(dag_id)),
+								 VARSIZE_ANY_EXHDR(DatumGetPointer(dag_id)), &pins) &&
+				   pins == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW))
+			return PointerGetDatum(trigger->tg_trigtuple);
 	}
-
-	dag_id = PointerGetDatum(DatumGetTextPP(dag_id));
-	fill.dag_id = VARDATA_ANY(DatumGetPointer(dag_id));
-	fill.length = VARSIZE_ANY_EXHDR(DatumGetPointer(dag_id));
-	if (!pin_cache_get(fill.dag_id, fill.length, &fill.pins))
-		error = guarded_call(fill_cache, &fill);
-	if (likely(fill.pins == NULL && error == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW))
-		return PointerGetDatum(run.tuple);
-	/* from here on SQL runs, and with it invalidations may be received */
-	columns = *run.columns;
-	run.columns = &columns;
-	return PointerGetDatum(
-		enforce_pins(&run, RelationGetRelid(trigger->tg_relation), fill.pins, error));
+	return PointerGetDatum(enforce_run_slowly(trigger, columns, dag_id, isnull));
 }

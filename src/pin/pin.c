@@ -119,20 +119,33 @@ run_types_mask(HeapTuple tuple, TupleDesc desc)
 	return mask;
 }
 
+/* A column that is NOT NULL, as long as nobody has dropped that. */
+static Datum
+required_column(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool isnull;
+	Datum value = heap_getattr(tuple, column, desc, &isnull);
+
+	if (isnull)
+		elog(ERROR, "column %d of pinned_version is NULL", column);
+	return value;
+}
+
 static void
 pin_from_tuple(Pin *pin, HeapTuple tuple, TupleDesc desc)
 {
-	char *on_mismatch = column_text(tuple, desc, COLUMN_ON_MISMATCH);
+	char *on_mismatch = TextDatumGetCString(required_column(tuple, desc, COLUMN_ON_MISMATCH));
+	char *reruns = TextDatumGetCString(required_column(tuple, desc, COLUMN_RERUNS));
 	OnMismatch action;
 	bool isnull;
 	Datum expires_at = heap_getattr(tuple, COLUMN_EXPIRES_AT, desc, &isnull);
 
 	pin->expires_at = isnull ? DT_NOEND : DatumGetTimestampTz(expires_at);
-	pin->valid_from = DatumGetTimestampTz(heap_getattr(tuple, COLUMN_VALID_FROM, desc, &isnull));
-	pin->dag_version_id = *DatumGetUUIDP(heap_getattr(tuple, COLUMN_DAG_VERSION_ID, desc, &isnull));
-	pin->version_number = DatumGetInt32(heap_getattr(tuple, COLUMN_VERSION_NUMBER, desc, &isnull));
-	pin->allow_override = DatumGetBool(heap_getattr(tuple, COLUMN_ALLOW_OVERRIDE, desc, &isnull));
-	pin->hold_reruns = strcmp(column_text(tuple, desc, COLUMN_RERUNS), "pinned") == 0;
+	pin->valid_from = DatumGetTimestampTz(required_column(tuple, desc, COLUMN_VALID_FROM));
+	pin->dag_version_id = *DatumGetUUIDP(required_column(tuple, desc, COLUMN_DAG_VERSION_ID));
+	pin->version_number = DatumGetInt32(required_column(tuple, desc, COLUMN_VERSION_NUMBER));
+	pin->allow_override = DatumGetBool(required_column(tuple, desc, COLUMN_ALLOW_OVERRIDE));
+	pin->hold_reruns = strcmp(reruns, "pinned") == 0;
 	if (!on_mismatch_from_name(on_mismatch, &action))
 		elog(ERROR, "unexpected on_mismatch \"%s\" in pinned_version", on_mismatch);
 	pin->on_mismatch = action;

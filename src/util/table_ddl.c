@@ -12,7 +12,7 @@
 #include "util/query.h"
 
 void
-table_ddl_add(TableDdl *ddl, const char *table, Oid relation, char *sql)
+table_ddl_add(TableDdl *ddl, const char *table, Oid relation, const char *sql)
 {
 	Assert(ddl->count < TABLE_DDL_MAX_STATEMENTS);
 	ddl->sql[ddl->count] = sql;

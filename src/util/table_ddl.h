@@ -27,7 +27,7 @@ typedef struct TableDdl
 	void (*prepare)(struct TableDdl *ddl); /* adds the statements */
 } TableDdl;
 
-extern void table_ddl_add(TableDdl *ddl, const char *table, Oid relation, char *sql);
+extern void table_ddl_add(TableDdl *ddl, const char *table, Oid relation, const char *sql);
 extern void table_ddl_run(TableDdl *ddl);
 
 #endif

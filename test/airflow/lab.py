@@ -151,7 +151,7 @@ class Lab:
     def start(self, triggerer: bool = False) -> None:
         self.start_process("dag-processor", "dag-processor")
         self.start_process("api-server", "api-server", "--host", "127.0.0.1")
-        self.wait_for("the API server to answer", lambda: self.api("GET", "/api/v2/version")[0] == 200, 90)
+        self.wait_for("the API server to answer", lambda: self.api("GET", "/api/v2/version")[0] == 200)
         self.token = json.loads(self.api("GET", "/auth/token")[1])["access_token"]
         # Not before: tasks that find no API server fail.
         if triggerer:
@@ -296,7 +296,7 @@ class Lab:
 
     # --- Waiting ---------------------------------------------------------------------------------------
 
-    def wait_for(self, what: str, condition, timeout: float = 60):
+    def wait_for(self, what: str, condition, timeout: float = 180):
         """The first true value of condition(); LabError after so many seconds or when a process has died."""
         deadline = time.monotonic() + timeout
         while not (value := condition()):
@@ -309,9 +309,7 @@ class Lab:
         return value
 
     def wait_for_version(self, dag_id: str, version: int) -> None:
-        self.wait_for(
-            f'version {version} of DAG "{dag_id}"', lambda: self.latest_version(dag_id) >= version, 60
-        )
+        self.wait_for(f'version {version} of DAG "{dag_id}"', lambda: self.latest_version(dag_id) >= version)
 
     def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 180) -> dict:
         """The run, when it has finished."""

@@ -151,8 +151,8 @@ class Live:
                 problems += self.run_problems(mode, self.lab.wait_for_run(dag_id, run_id))
         self.check(f"{mode}: {kind}", problems)
 
-    def must_trigger(self, dag_id: str, run_id: str) -> None:
-        status, answer = self.lab.trigger(dag_id, run_id)
+    def must_trigger(self, dag_id: str, run_id: str, logical_date: str | None = None) -> None:
+        status, answer = self.lab.trigger(dag_id, run_id, logical_date)
         if status != 200:
             raise LabError(f'DAG "{dag_id}" could not be triggered: HTTP {status}: {answer}')
 
@@ -182,7 +182,6 @@ class Live:
                 run_type,
                 self.version_2_at,
             ),
-            90,
         )
         return self.lab.wait_for_run(dag_id, run_id)
 

@@ -32,7 +32,7 @@ REFILLS = {
 HOLDING_RERUNS = ("refill_held_back", "refill_held")
 
 # With "airflow dags test", paused: Airflow's scheduler would take tasks of its runs.
-TESTED = {"tested_rewrite": "rewrite", "tested_reject": "reject"}
+TESTED = {"tested_unpinned": None, "tested_rewrite": "rewrite", "tested_reject": "reject"}
 # Of DAGs for backfills only: nothing is left to schedule.
 REFILL_SCHEDULE = '"@daily", end_date=datetime(2026, 1, 4)'
 
@@ -73,7 +73,8 @@ with DAG("caller", schedule=None):
 """
 
 # A task that is mapped over what another returns, one that is tried again, one that is deferred; and callbacks,
-# of which that of the DAG runs in the DAG processor.
+# of which that of the DAG runs in the DAG processor. The deferral is long enough for a slow scheduler: it fails a
+# task that is queued again before it has heard that the first half has ended.
 WORK = """\
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator
@@ -86,7 +87,7 @@ def note(what):
 class Later(BaseOperator):
     def execute(self, context):
         record("deferred", context)
-        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=1)), method_name="resume")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=10)), method_name="resume")
 
     def resume(self, context, event=None):
         record("resumed", context)

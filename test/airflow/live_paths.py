@@ -9,7 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from compat import CLEARING_CHOOSES, HAS_PARTITIONS, MATERIALIZATION_RUN_TYPE, OPERATOR_RUN_TYPE
-from lab import LabError, wrong_values
+from lab import wrong_values
 from live_dags import HOLDING_RERUNS, MODES, REFILLS, TASKS, TESTED, WORK_RECORDS
 
 # The logical dates of the backfills: of a run that is there, and of one that is not.
@@ -31,9 +31,7 @@ class Paths:
             self.lab.api("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": True})
         for dag_id in REFILLS:
             self.lab.wait_for_version(dag_id, 1)
-            status, answer = self.lab.trigger(dag_id, "there", THERE)
-            if status != 200:
-                raise LabError(f'DAG "{dag_id}" could not be triggered: HTTP {status}: {answer}')
+            self.live.must_trigger(dag_id, "there", THERE)
         for dag_id in REFILLS:
             self.lab.wait_for_run(dag_id, "there")
         self.lab.api("PATCH", "/api/v2/dags/refill_failed/dagRuns/there", {"state": "failed"})
@@ -43,7 +41,8 @@ class Paths:
             reruns = "pinned" if dag_id in HOLDING_RERUNS else "airflow"
             self.lab.query("SELECT airflow_pin.pin(%s, 1, reruns => %s)", dag_id, reruns)
         for dag_id, mode in TESTED.items():
-            self.lab.query("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", dag_id, mode)
+            if mode:
+                self.lab.query("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", dag_id, mode)
 
     def ask(self) -> None:
         self.live.must_trigger("caller", "call")
@@ -86,9 +85,7 @@ class Paths:
             self.live.check_request(mode, "materialised asset", status == 200, answer, run_ids or ["(no run)"], False)
 
     def runs_of_type(self, dag_id: str, run_type: str) -> list[str]:
-        rows = self.lab.query(
-            "SELECT run_id FROM dag_run WHERE dag_id = %s AND run_type = %s ", dag_id, run_type
-        )
+        rows = self.lab.query("SELECT run_id FROM dag_run WHERE dag_id = %s AND run_type = %s", dag_id, run_type)
         return [row["run_id"] for row in rows]
 
     def check_operator(self) -> None:
@@ -142,12 +139,10 @@ class Paths:
             self.live.check(f"backfill that does again: {behavior}", problems)
 
     def refill_problems(self, dag_id: str, there: dict, clear_number: int) -> list[str]:
-        [new] = [
-            run_id for run_id in self.runs_of_type(dag_id, "backfill") if run_id != "there"
-        ] or [None]
-        if new is None:
-            return ["there is no new run"]
-        run = self.lab.wait_for_run(dag_id, new)
+        new = [run_id for run_id in self.runs_of_type(dag_id, "backfill") if run_id != "there"]
+        if len(new) != 1:
+            return [f"the new runs are {new}"]
+        run = self.lab.wait_for_run(dag_id, new[0])
         tasks = dict.fromkeys(TASKS[1], f"v1 at {self.live.commits[1]}")
         expected = {"state": "success", "action": "rewrite"} | self.pinned()
         problems = wrong_values(run, expected) + self.live.task_problems(run, tasks)
@@ -170,13 +165,29 @@ class Paths:
         self.live.check("a backfill that would take held runs to the latest version is refused", problems)
 
     def check_dags_test(self) -> None:
-        """It runs the files at hand, whatever is pinned."""
-        for dag_id, test in self.tests.items():
-            done = test.result()
-            runs = self.runs_of_type(dag_id, "manual")
-            problems = [] if done.returncode == 0 and len(runs) == 1 else [done.stdout[-1500:]]
-            for run_id in runs:
-                run = self.lab.run(dag_id, run_id)
-                problems += wrong_values(run, {"state": "success", "version_number": 2, "action": None})
-                problems += self.live.task_problems(run, dict.fromkeys(TASKS[2], "v2 at None"))
+        """It runs the files at hand, whatever is pinned: as it does without a pin.
+
+        That is not always well: Airflow 3.2.2 does not get on with the packages that it is installed with here.
+        """
+        outcomes = {dag_id: self.outcome_of_test(dag_id) for dag_id in TESTED}
+        expected = outcomes.pop("tested_unpinned")
+        for dag_id, outcome in outcomes.items():
+            problems = [] if outcome == expected else [f"it was {outcome}, without a pin {expected}"]
+            if outcome["version"] != 2 or outcome["action"] is not None:
+                problems.append(f"it was not left alone: {outcome}")
             self.live.check(f"{TESTED[dag_id]}: airflow dags test is left alone", problems)
+
+    def outcome_of_test(self, dag_id: str) -> dict:
+        done = self.tests[dag_id].result()
+        runs = self.runs_of_type(dag_id, "manual")
+        if len(runs) != 1:
+            return {"version": None, "action": None, "runs": runs, "output": done.stdout[-1500:]}
+        run = self.lab.run(dag_id, runs[0])
+        return {
+            "exit status": done.returncode,
+            "state": run["state"],
+            "version": run["version_number"],
+            "commit": run["bundle_version"],
+            "action": run["action"],
+            "tasks": {name: line["code"] for name, line in self.lab.tasks_that_ran(dag_id, runs[0]).items()},
+        }

@@ -8,7 +8,7 @@ SELECT airflow_pin.attach();
 INSERT INTO dag_bundle (name) VALUES ('bench');
 INSERT INTO dag (dag_id, is_paused, is_stale, bundle_name, max_active_tasks, max_consecutive_failed_dag_runs,
                  has_task_concurrency_limits, timetable_type, fail_fast, partition_mapper_info)
-    SELECT 'dag_' || n, false, false, 'bench', 16, 0, false, '', false, '{}' FROM generate_series(1, 1000) n;
+    SELECT 'nightly_sales_report_' || n, false, false, 'bench', 16, 0, false, '', false, '{}' FROM generate_series(1, 1000) n;
 INSERT INTO dag_version (id, version_number, dag_id, bundle_name, bundle_version, created_at, last_updated)
     SELECT md5(dag_id)::uuid, 1, dag_id, bundle_name, 'c1', now(), now() FROM dag;
 
@@ -31,6 +31,7 @@ CALL copy_dag_run('twin');
 CALL copy_dag_run('key');
 
 CREATE FUNCTION empty_trigger() RETURNS trigger LANGUAGE c AS :'library', 'empty_trigger';
+CREATE FUNCTION bench_mark() RETURNS void LANGUAGE c AS :'library', 'bench_mark';
 CREATE TRIGGER empty BEFORE INSERT ON empty.dag_run FOR EACH ROW EXECUTE FUNCTION empty_trigger();
 \ir twin.sql
 CREATE TRIGGER twin BEFORE INSERT ON twin.dag_run FOR EACH ROW EXECUTE FUNCTION twin();

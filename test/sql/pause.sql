@@ -57,6 +57,12 @@ SET airflow_pin.airflow_schema = 'nowhere';
 SELECT * FROM airflow_pin.pause_all('upgrade');
 RESET airflow_pin.airflow_schema;
 
+-- Of many that are gone a few are named.
+INSERT INTO dag (dag_id, bundle_name, is_paused) SELECT 'many_' || lpad(n::text, 2, '0'), 'b', false FROM generate_series(1, 12) n;
+SELECT paused_now >= 12 AS paused FROM airflow_pin.pause_all('many');
+DELETE FROM dag WHERE dag_id LIKE 'many%';
+SELECT count(*) FROM airflow_pin.resume('many') WHERE resume LIKE 'many%';
+
 \set ECHO none
 REVOKE ALL ON SCHEMA airflow_pin FROM regress_pauser;
 REVOKE ALL ON FUNCTION airflow_pin.pause_all, airflow_pin.resume FROM regress_pauser;

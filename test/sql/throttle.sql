@@ -63,6 +63,16 @@ DROP EXTENSION airflow_pin;
 SELECT count(*) AS triggers FROM pg_trigger WHERE tgname ~ 'airflow_pin';
 CREATE EXTENSION airflow_pin;
 
+-- A schema that has no Airflow, and a column that is not Airflow's any more: nothing is held then.
+SET airflow_pin.airflow_schema = 'lab';
+SELECT airflow_pin.throttle('x', 1);
+RESET airflow_pin.airflow_schema;
+DROP VIEW limits;
+SELECT airflow_pin.throttle('y', 4) >= 0 AS throttled;
+ALTER TABLE dag ALTER max_active_runs TYPE bigint;
+UPDATE dag SET max_active_runs = 99;
+SELECT DISTINCT max_active_runs FROM dag;
+
 \set ECHO none
 DROP OWNED BY regress_throttler;
 DROP ROLE regress_throttler;

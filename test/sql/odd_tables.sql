@@ -1,0 +1,154 @@
+-- Tables that are not quite Airflow's: another type, a column that is gone, a trigger of somebody else's.
+\set ECHO none
+\getenv abs_srcdir PG_ABS_SRCDIR
+\i :abs_srcdir/fixtures/begin.sql
+CALL lab.two_versions('d');
+SELECT version_number FROM airflow_pin.pin('d', 1, allow_override => true);
+
+-- The task instances cannot be computed, and the run cannot be moved back to what was asked for: it is failed as it is.
+CREATE FUNCTION lab.refuse_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.created_dag_version_id IS DISTINCT FROM OLD.created_dag_version_id THEN
+        RAISE 'no run changes its version';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse_move BEFORE UPDATE ON dag_run FOR EACH ROW EXECUTE FUNCTION lab.refuse_move();
+CALL lab.unguarded($$UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = lab.uuid('d1')$$);
+CALL lab.run('d', 'stopped');
+SELECT run_id, state, version, commit FROM lab.runs;
+SELECT action, detail FROM lab.decisions;
+-- Not even that: the transaction fails rather than let it run.
+CREATE OR REPLACE FUNCTION lab.refuse_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no run changes'; END $$;
+CALL lab.run('d', 'raised');
+SELECT run_id FROM lab.runs;
+DROP TRIGGER refuse_move ON dag_run;
+CALL lab.unguarded($$UPDATE serialized_dag s SET data = jsonb_set(s.data, '{dag,tasks}', o.data #> '{dag,tasks}') FROM serialized_dag o
+    WHERE s.dag_version_id = lab.uuid('d1') AND o.dag_version_id = lab.uuid('d2')$$);
+
+-- A conf that is no JSON asks for no version; without the log nothing else changes.
+SET airflow_pin.log_decisions = off;
+BEGIN;
+ALTER TABLE dag_run ALTER conf TYPE text;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, conf, bundle_version, created_dag_version_id)
+    VALUES ('d', 'text', 'manual', 'queued', '{"airflow_pin_version": 2}', 'b', lab.uuid('d2'));
+SELECT state, version FROM lab.runs WHERE run_id = 'text';
+ROLLBACK;
+RESET airflow_pin.log_decisions;
+
+-- A value of another type is never taken for what it was.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+DROP VIEW lab.runs, lab.tasks CASCADE;
+ALTER TABLE dag_version ALTER version_number TYPE bigint;
+SELECT airflow_pin.pin('d', 2);
+ROLLBACK;
+BEGIN;
+ALTER TABLE serialized_dag ALTER data TYPE text;
+SELECT airflow_pin.diff('d', 1, 2);
+ROLLBACK;
+BEGIN;
+ALTER TABLE dag_version ALTER version_number DROP NOT NULL;
+CALL lab.unguarded('UPDATE dag_version SET version_number = NULL');
+SELECT airflow_pin.pin('d');
+ROLLBACK;
+-- JSON null beside compressed data is what Airflow may write there.
+BEGIN;
+CALL lab.unguarded($$UPDATE serialized_dag SET data = 'null' WHERE dag_version_id = lab.uuid('d1')$$);
+SELECT airflow_pin.diff('d', 1, 2);
+ROLLBACK;
+
+-- A task that is none is no difference; a version without content differs in nothing that can be read.
+BEGIN;
+CALL lab.unguarded($$UPDATE serialized_dag SET data = jsonb_set(data, '{dag,tasks}', '["t"]') WHERE dag_version_id = lab.uuid('d1')$$);
+SELECT kind, item FROM airflow_pin.diff('d', 1, 2) ORDER BY item;
+CALL lab.unguarded($$DELETE FROM serialized_dag WHERE dag_version_id = lab.uuid('d1')$$);
+SELECT drift FROM airflow_pin.pins();
+ROLLBACK;
+-- The pin's own row: a column is empty that cannot be.
+BEGIN;
+ALTER TABLE airflow_pin.pinned_version ALTER reruns DROP NOT NULL;
+UPDATE airflow_pin.pinned_version SET reruns = NULL;
+CALL lab.run('d', 'no_reruns');
+SELECT state, version FROM lab.runs WHERE run_id = 'no_reruns';
+ROLLBACK;
+
+-- The latest version is pinned and changes in place: what cannot be diverted to a new version is let through, with a line
+-- in the server's log, and runs are refused then. Here because it has deadline alerts, ...
+BEGIN;
+SELECT version_number FROM airflow_pin.pin('d', 2);
+CALL lab.unguarded($$UPDATE serialized_dag SET data = jsonb_set(data, '{dag,deadline}', '[1]') WHERE dag_version_id = lab.uuid('d2')$$);
+UPDATE serialized_dag SET dag_hash = 'changed' WHERE dag_version_id = lab.uuid('d2');
+SELECT dag_hash, count(*) OVER () AS versions FROM serialized_dag ORDER BY dag_hash DESC LIMIT 1;
+ROLLBACK;
+-- ... or is not what was pinned any more.
+BEGIN;
+SELECT version_number FROM airflow_pin.pin('d', 2);
+CALL lab.unguarded($$UPDATE serialized_dag SET dag_hash = 'other' WHERE dag_version_id = lab.uuid('d2')$$);
+UPDATE serialized_dag SET dag_hash = 'changed' WHERE dag_version_id = lab.uuid('d2');
+SELECT dag_hash, count(*) OVER () AS versions FROM serialized_dag ORDER BY dag_hash DESC LIMIT 1;
+ROLLBACK;
+-- NULL is a value like others.
+BEGIN;
+SELECT version_number FROM airflow_pin.pin('d', 2);
+ALTER TABLE dag_code ALTER source_code DROP NOT NULL;
+UPDATE dag_code SET source_code = NULL, source_code_hash = 'none' WHERE dag_version_id = lab.uuid('d2');
+SELECT version_number, source_code FROM dag_code JOIN dag_version v ON v.id = dag_version_id ORDER BY 1;
+ROLLBACK;
+-- A row that says of no DAG, or no version, is nobody's.
+BEGIN;
+ALTER TABLE serialized_dag ALTER dag_id DROP NOT NULL, ALTER dag_version_id DROP NOT NULL;
+CALL lab.unguarded($$UPDATE serialized_dag SET dag_id = NULL WHERE dag_version_id = lab.uuid('d1')$$);
+CALL lab.unguarded($$UPDATE serialized_dag SET dag_version_id = NULL WHERE dag_version_id = lab.uuid('d2')$$);
+DELETE FROM serialized_dag;
+SELECT count(*) FROM serialized_dag;
+ROLLBACK;
+-- A migration of this session's own is let through, too.
+BEGIN;
+SELECT version_number FROM airflow_pin.pin('d', 2);
+SELECT pg_advisory_lock(1) \g /dev/null
+UPDATE serialized_dag SET dag_hash = 'migrated' WHERE dag_version_id = lab.uuid('d2');
+SELECT count(*) FROM dag_version;
+SELECT pg_advisory_unlock(1) \g /dev/null
+ROLLBACK;
+
+-- One of the extension's own triggers is switched off.
+ALTER TABLE airflow_pin.pinned_version DISABLE TRIGGER announce_pins;
+SELECT airflow_pin.pin('d', 2);
+SELECT item, state FROM airflow_pin.status() WHERE item = 'in_force';
+ALTER TABLE airflow_pin.pinned_version ENABLE ALWAYS TRIGGER announce_pins;
+
+-- dag_run lacks a column: what can still be refused is refused.
+ALTER TABLE dag_run RENAME bundle_version TO bundle;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, created_dag_version_id, creating_job_id)
+    VALUES ('d', 'scheduled', 'scheduled', 'queued', lab.uuid('d2'), 1);
+INSERT INTO dag_run (dag_id, run_id, run_type, state, created_dag_version_id)
+    VALUES ('d', 'manual', 'manual', 'queued', lab.uuid('d2'));
+\echo :SQLSTATE
+SELECT run_id, state FROM dag_run WHERE run_id IN ('scheduled', 'manual');
+UPDATE dag_run SET state = 'queued' WHERE run_id = 'scheduled';
+SELECT airflow_pin.pin('d', 2);
+\echo :SQLSTATE
+SELECT airflow_pin.attach();
+\echo :SQLSTATE
+ALTER TABLE dag_run RENAME bundle TO bundle_version;
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+DROP VIEW lab.runs, lab.tasks CASCADE;
+ALTER TABLE dag_run ALTER bundle_version TYPE bytea USING NULL;
+SELECT airflow_pin.pin('d', 2);
+\echo :SQLSTATE
+ROLLBACK;
+
+-- dag_run is a view of it.
+ALTER TABLE dag_run RENAME TO real_dag_run;
+CREATE VIEW dag_run AS SELECT * FROM real_dag_run;
+SELECT airflow_pin.pin('d', 2);
+\echo :SQLSTATE
+DROP VIEW dag_run;
+ALTER TABLE real_dag_run RENAME TO dag_run;
+
+-- The extension's trigger functions elsewhere.
+SELECT airflow_pin.announce_pins();
+SELECT airflow_pin.pin('no_such_dag');
