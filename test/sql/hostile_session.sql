@@ -36,6 +36,9 @@ SELECT format('SET %s = %s;', name, value) FROM (VALUES
     ('jit_above_cost', '0'), ('work_mem', '64'), ('min_parallel_table_scan_size', '0'), ('parallel_setup_cost', '0'),
     ('default_transaction_isolation', '''repeatable read'''), ('default_transaction_deferrable', 'on'),
     ('default_toast_compression', 'pglz'), ('xmloption', 'document'), ('lock_timeout', '''10s''')) s (name, value)
+    -- PostgreSQL 19 has no strings of the old kind any more.
+    WHERE EXISTS (SELECT FROM pg_settings p WHERE p.name = s.name)
+      AND NOT (name = 'standard_conforming_strings' AND current_setting('server_version_num')::int >= 190000)
 \gexec
 \set ECHO all
 SELECT version_number FROM airflow_pin.pin('d', 1, reason => E'it''s a \\reason', expires_at => '2999-12-31 00:00+00');
