@@ -43,7 +43,7 @@ help:
 	@echo 'make coverage      which lines the tests run, and why the others are not run'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
 	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it)'
-	@echo 'make format        clang-format over src/'
+	@echo 'make format        clang-format'
 
 deps:
 	tools/install-deps
@@ -71,7 +71,7 @@ bench: deps
 	test/bench/run $(SCALE)
 
 format:
-	clang-format -i src/*.[ch] src/*/*.[ch]
+	clang-format -i src/*.[ch] src/*/*.[ch] test/fuzz/*.c test/faults/*.c
 
 else
 
