@@ -48,7 +48,7 @@ help:
 	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it; SECTIONS=...)'
 	@echo 'make reference     doc/reference.md from the comments in the catalogue'
 	@echo 'make dist          the zip for PGXN, of the last commit, into build/dist'
-	@echo 'make format        clang-format over src/'
+	@echo 'make format        clang-format over the C code'
 
 deps:
 	tools/install-deps
@@ -98,7 +98,7 @@ bench: deps
 	test/bench/run $(or $(SCALE),0.1) $(SECTIONS)
 
 format:
-	clang-format -i src/*.[ch] src/*/*.[ch]
+	clang-format -i src/*.[ch] src/*/*.[ch] test/fuzz/*.c test/faults/*.c
 
 else
 

@@ -79,7 +79,7 @@ def report_files(files: dict[str, Counts]) -> float:
 
 
 def report_gaps(files: dict[str, Counts], exceptions: dict[str, list[list[str]]]) -> bool:
-    """True: each has a reason, and each reason is needed."""
+    """True: each has a reason."""
     unexplained = False
     used = set()
     for name, counts in sorted(files.items()):
@@ -96,8 +96,8 @@ def report_gaps(files: dict[str, Counts], exceptions: dict[str, list[list[str]]]
     for name, entries in exceptions.items():
         for text, _ in entries:
             if (name, text) not in used:
-                print(f"\nA reason that nothing needs: {name}: {text}")
-                unexplained = True
+                # what a test with real Airflow happens to see differs from time to time
+                print(f"\nA reason that nothing needed this time: {name}: {text}")
     return not unexplained
 
 

@@ -52,10 +52,14 @@ check_plan(TaskPlan *plan)
 	for (int i = 0; i < plan->count; i++)
 	{
 		PlannedTask *task = &plan->tasks[i];
-		const char *texts[] = {task->task_id,			   task->task_display_name,
-							   task->task_type,			   task->custom_operator_name,
-							   task->queue,				   task->pool,
-							   task->executor,			   task->unknown_weight_rule,
+		const char *texts[] = {task->task_id,
+							   task->task_display_name,
+							   task->task_type,
+							   task->custom_operator_name,
+							   task->queue,
+							   task->pool,
+							   task->executor,
+							   task->unknown_weight_rule,
 							   task->unknown_executor_config};
 
 		for (int t = 0; t < (int) lengthof(texts); t++)
