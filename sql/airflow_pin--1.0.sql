@@ -250,7 +250,7 @@ CREATE FUNCTION airflow_pin.attach(airflow_schema name DEFAULT NULL,
                                    lock_timeout interval DEFAULT '2s')
     RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'pin_attach';
 COMMENT ON FUNCTION airflow_pin.attach(name, interval) IS
-'Puts the triggers on Airflow''s dag_run, serialized_dag, dag_version and dag_code, so that pins are in force, and mends what a restore or a switchover has left of the extension''s own triggers and sequences; does nothing where all is well. Needs to own the tables (or to be superuser) and SHARE ROW EXCLUSIVE on them: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Other errors: 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, 55000 attached to another schema.';
+'Puts the triggers on Airflow''s dag_run, task_instance, serialized_dag, dag_version and dag_code, so that pins are in force, and mends what a restore or a switchover has left of the extension''s own triggers and sequences; does nothing where all is well. Needs a superuser, or the tables'' owner with EXECUTE on the functions of the triggers, and SHARE ROW EXCLUSIVE on the tables: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Other errors: 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, 55000 attached to another schema.';
 
 CREATE FUNCTION airflow_pin.detach()
     RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'pin_detach';
@@ -275,12 +275,12 @@ CREATE FUNCTION airflow_pin.pin(
         reruns text DEFAULT 'airflow')
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'pin_pin';
 COMMENT ON FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text) IS
-'Holds new runs of a DAG at a version (NULL: the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. Returns the pin. valid_from in the future schedules the move. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 no such commit under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type or reruns, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables.';
+'Holds new runs of a DAG at a version (NULL: the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. Returns the pin. valid_from in the future schedules the move. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 no such commit under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type or reruns, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, 40001 the transaction''s snapshot is older than the last change of the DAG''s pins (not under READ COMMITTED).';
 
 CREATE FUNCTION airflow_pin.unpin(dag_id text, reason text DEFAULT NULL)
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'pin_unpin';
 COMMENT ON FUNCTION airflow_pin.unpin(text, text) IS
-'Back to auto-deploy latest: removes the DAG''s pin and its scheduled pins. Returns the pin that was in force, NULL when there was none. Error: 42704 no such DAG and no pin of that name.';
+'Back to auto-deploy latest: removes the DAG''s pin and its scheduled pins. Returns the pin that was in force, NULL when there was none. Errors: 42704 no such DAG and no pin of that name, 40001 as pin().';
 
 CREATE FUNCTION airflow_pin.rollback(dag_id text, reason text DEFAULT NULL)
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'pin_rollback';
