@@ -23,6 +23,9 @@
 #include "health/pending.h"
 #include "health/relations.h"
 
+/* Alembic's are of 12, in a column of 32. */
+#define REVISION_LENGTH 33
+
 typedef struct RowPlace
 {
 	ItemPointerData tid;
@@ -85,6 +88,46 @@ replaced_revision(Relation table, RowPlace *place)
 	return revision;
 }
 
+/* A revision that this session has seen, and the one before it. */
+typedef struct SeenRevision
+{
+	Oid version_table;
+	char revision[REVISION_LENGTH];
+	char before[REVISION_LENGTH]; /* empty: not known */
+} SeenRevision;
+
+/*
+ * What was at this revision before. VACUUM takes the row that tells, autovacuum too, after the
+ * writes of one migration; then it is what this session has seen before.
+ */
+static const char *
+remember(Component component, Oid version_table, const char *revision, const char *before)
+{
+	static SeenRevision all_seen[COMPONENT_FAB + 1];
+	SeenRevision *seen = &all_seen[component];
+
+	if (before == NULL && seen->version_table == version_table)
+		before = pstrdup(strcmp(seen->revision, revision) == 0 ? seen->before : seen->revision);
+	seen->version_table = version_table;
+	strlcpy(seen->revision, revision, REVISION_LENGTH);
+	strlcpy(seen->before, before ? before : "", REVISION_LENGTH);
+	return before;
+}
+
+/* The revision in the row that was replaced; NULL when there is none, or not in a heap. */
+static const char *
+revision_before(Oid relation)
+{
+	Relation table = table_open(relation, AccessShareLock);
+	const char *before = NULL;
+	RowPlace place;
+
+	if (table->rd_rel->relam == HEAP_TABLE_AM_OID && find_row(table, GetActiveSnapshot(), &place))
+		before = replaced_revision(table, &place);
+	table_close(table, NoLock);
+	return before;
+}
+
 /*
  * The later revision that the database was at before this one, in the caller's memory; NULL when it
  * was at an earlier one, or that is not known. The version table's revision has just been read, so
@@ -94,16 +137,11 @@ const char *
 went_back_from(Component component, const char *schema, const char *revision)
 {
 	Oid relation = airflow_relation_oid(schema, version_table_of(component));
-	const char *before = NULL;
-	Relation table;
-	RowPlace place;
+	const char *before;
 
 	if (revision == NULL || !OidIsValid(relation))
 		return NULL;
-	table = table_open(relation, AccessShareLock);
-	if (table->rd_rel->relam == HEAP_TABLE_AM_OID && find_row(table, GetActiveSnapshot(), &place))
-		before = replaced_revision(table, &place);
-	table_close(table, NoLock);
+	before = remember(component, relation, revision, revision_before(relation));
 	if (before == NULL || plan_position(component, revision) < 0 ||
 		plan_position(component, before) <= plan_position(component, revision))
 		return NULL;

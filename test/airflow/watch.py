@@ -130,7 +130,7 @@ def check_downgrade(checks: Checks, database: str) -> None:
     checks.check(
         "a downgrade is told as one", wrong[:3] or ("" if len(told) > 2 else f"{len(told)} of {len(rows)} rows do")
     )
-    checks.check("verdicts of a downgrade are right", wrong_verdicts(watch.looks, {"not running", "working"}))
+    checks.check("verdicts of a downgrade are right", wrong_verdicts(watch.looks, {"not running", "working", "blocked"}))
     checks.check("what is left after it", wrong_about_left(database, done) if done else "still said to run")
 
 
