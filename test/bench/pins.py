@@ -87,9 +87,10 @@ def report_obedience() -> None:
 
 
 def private_memory(connection) -> int:
+    """Anonymous memory only: shared buffers that no other process has touched yet would count as private."""
     [[pid]] = query(connection, "SELECT pg_backend_pid()")
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Private_"))
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    return int(status["RssAnon"].split()[0]) * 1024
 
 
 def insert_all(kind: str, enabled: bool) -> tuple[int, int]:
