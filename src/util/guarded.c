@@ -29,7 +29,7 @@ clip(char *text)
 	int length = text ? strlen(text) : 0;
 
 	if (length >= MAX_ERROR_TEXT + (int) sizeof("..."))
-		strcpy(text + pg_mbcliplen(text, length, MAX_ERROR_TEXT), "...");
+		memcpy(text + pg_mbcliplen(text, length, MAX_ERROR_TEXT), "...", sizeof("..."));
 }
 
 static ErrorData *
