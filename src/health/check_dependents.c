@@ -151,16 +151,15 @@ static const CatalogCheck dependent_checks[] = {
 	 " format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname)"
 	 " FROM dependent d JOIN pg_constraint k ON k.oid = d.objid JOIN pg_class t ON t.oid = "
 	 "k.confrelid"
-	 " WHERE d.classid = 'pg_constraint'::regclass AND k.contype = 'f' AND k.conrelid <> ALL "
-	 "($1)"
+	 " WHERE d.classid = 'pg_constraint'::regclass AND k.contype = 'f' AND k.conrelid <> ALL ($1)"
 	 " ORDER BY 2",
 	 "no foreign key of another table refers to Airflow's",
 	 "Drop it, and make it again after the migration."},
 	{"dependent_objects",
-	 DEPENDENCIES "SELECT " SEVERITY ", pg_describe_object(d.classid, d.objid, 0), d.tables, NULL,"
-				  " pg_describe_object(d.classid, d.objid, 0) || " CONSEQUENCE ", NULL"
-				  " FROM dependent d WHERE d.classid IN ('pg_policy'::regclass, "
-				  "'pg_proc'::regclass) ORDER BY 2",
+	 DEPENDENCIES
+	 "SELECT " SEVERITY ", pg_describe_object(d.classid, d.objid, 0), d.tables, NULL,"
+	 " pg_describe_object(d.classid, d.objid, 0) || " CONSEQUENCE ", NULL"
+	 " FROM dependent d WHERE d.classid IN ('pg_policy'::regclass, 'pg_proc'::regclass) ORDER BY 2",
 	 "no policy or function depends on a column of Airflow's tables",
 	 "Keep its definition, drop it, and make it again after the migration."},
 };

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 #include "health/relations.h"
+#include "util/lock_blockers.h"
 #include "util/query.h"
 #include "util/result_rows.h"
 
@@ -63,7 +64,6 @@ PG_FUNCTION_INFO_V1(locks);
  * table. A prepared transaction's locks have no pid; its transactionid lock says which one it is.
  * "sessions" are those with such a lock, and whoever blocks one of them, directly or not. On a
  * standby it is the startup process that holds what the primary locked; it cannot be cancelled.
- * pg_blocking_pids() does not know it: it alone waits for ACCESS EXCLUSIVE there, behind any holder.
  */
 static const char *const locks_sql =
 	"WITH RECURSIVE tables AS (SELECT * FROM unnest($1, $2) AS t (oid, name)),"
@@ -74,10 +74,7 @@ static const char *const locks_sql =
 	"  UNION ALL SELECT i.indexrelid, t.name FROM with_toast t JOIN pg_index i ON "
 	"   i.indrelid = t.oid),"
 	" all_locks AS MATERIALIZED (SELECT * FROM pg_locks),"
-	" blocked AS MATERIALIZED (SELECT w.pid, CASE WHEN pg_is_in_recovery()"
-	"    AND w.mode = 'AccessExclusiveLock' THEN ARRAY(SELECT DISTINCT h.pid FROM all_locks h"
-	"     WHERE h.granted AND h.relation = w.relation AND h.database = w.database)"
-	"   ELSE pg_blocking_pids(w.pid) END AS blocked_by"
+	" blocked AS MATERIALIZED (SELECT w.pid, " BLOCKING_PIDS " AS blocked_by"
 	"  FROM (SELECT DISTINCT pid, mode, database, relation FROM all_locks"
 	"   WHERE NOT granted) AS w),"
 	" on_tables AS (SELECT DISTINCT l.pid, p.name, l.mode, l.granted,"

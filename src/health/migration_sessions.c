@@ -8,7 +8,7 @@
  * application_name. So a session migrates when it has a lock on a table of Airflow as DDL takes it,
  * or writes a version table, and is of the client that holds the advisory lock, if one does.
  * Between two transactions it has no locks: then it is the client's first session after the lock's
- * holder. On a standby it is the startup process, which pg_blocking_pids() does not know.
+ * holder. On a standby it is the startup process.
  */
 #include "migration_sessions.h"
 
@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 
 #include "health/relations.h"
+#include "util/lock_blockers.h"
 #include "util/query.h"
 
 /*
@@ -71,10 +72,7 @@ static const char *const sessions_sql =
 	"  (SELECT c.holder FROM of_client c WHERE c.pid = s.pid), h.xact_start,"
 	"  s.backend_xid::text::bigint, s.state, s.wait_event_type, s.wait_event, s.query,"
 	"  s.backend_start, s.xact_start, s.query_start, s.state_change,"
-	"  CASE WHEN w.pid IS NULL THEN '{}' WHEN s.backend_type = 'startup' THEN"
-	"    ARRAY(SELECT DISTINCT l.pid FROM all_locks l WHERE l.granted"
-	"     AND l.relation = w.relation AND l.database = w.database)"
-	"   ELSE pg_blocking_pids(s.pid) END,"
+	"  CASE WHEN w.pid IS NULL THEN '{}' ELSE " BLOCKING_PIDS " END,"
 	"  coalesce(w.mode || ' on ' || w.name, 'lock of type ' || w.locktype), w.name, w.waitstart,"
 	"  ARRAY(SELECT l.relation FROM all_locks l WHERE l.pid = s.pid AND l.granted"
 	"   AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT oid FROM here)"

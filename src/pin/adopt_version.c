@@ -4,8 +4,8 @@
  *
  * Most task instances are the same in both versions, and would be written twice if they got their
  * version only at commit: the second time, with all indexes and foreign keys, costs as much as the
- * first. So enforce.c notes here which runs of this transaction it has rewritten. Nothing depends on it: what
- * was not set here is set at commit by reconcile.c, which compares all rows with the plan.
+ * first. So enforce.c notes here which runs of this transaction it has rewritten. Nothing depends on
+ * it: what was not set here is set at commit by reconcile.c, which compares all rows with the plan.
  *
  * A run is forgotten when the transaction ends, or the subtransaction that inserted it is rolled
  * back.
