@@ -17,40 +17,16 @@ from compat import CLEARING_CHOOSES, HAS_PARTITIONS
 from lab import Lab, LabError, exit_on_signals, wrong_values
 from live_dags import BEAT, MODES, REFILLS, SCHEDULES, TASKS, body_only, other_dags, scheduled_dags, versioned_dags
 from live_paths import Paths
+from story import Story, log_problems
 
 BEAT_MAY_BE_LATE = timedelta(seconds=30)
 
 
-class Live:
+class Live(Story):
     def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.passed = 0
-        self.failed = 0
+        super().__init__(lab)
         self.commits: dict[int, str] = {}
         self.paths = Paths(self)
-
-    def check(self, name: str, problems: list[str]) -> None:
-        if problems:
-            self.failed += 1
-            print(f"not ok: {name}")
-            for problem in problems:
-                print(f"    {problem}")
-        else:
-            self.passed += 1
-            print(f"ok: {name}")
-        sys.stdout.flush()
-
-    def tell(self, name: str) -> int:
-        """The whole story; returns the exit status."""
-        print(f"== {name}", flush=True)
-        try:
-            self.run()
-        except LabError as error:
-            self.check("the story goes to its end", [str(error)])
-        finally:
-            self.lab.close()
-        print(f"{name}: {self.passed} passed, {self.failed} failed, 0 skipped")
-        return 1 if self.failed else 0
 
     # --- The story -------------------------------------------------------------------------------------
 
@@ -427,21 +403,6 @@ class Live:
     def check_processes(self) -> None:
         for name in ("scheduler", "dag-processor", "triggerer"):
             self.check(f"the {name} is alive and logged no traceback", log_problems(self.lab, name))
-
-
-def log_problems(lab: Lab, name: str) -> list[str]:
-    """Whether a process of Airflow has ended, or had an error that it did not expect."""
-    log = without_workloads(lab.log(name))
-    found = re.search(r"Traceback|\bCRITICAL\b|\[critical|PendingRollback", log)
-    problems = [log[max(0, found.start() - 1500) : found.start() + 1500]] if found else []
-    return problems if lab.processes[name].poll() is None else [log[-1500:], *problems]
-
-
-def without_workloads(log: str) -> str:
-    """The log without what LocalExecutor's worker processes write into it of their tasks."""
-    entries = re.split(r"(?m)^(?=\[?\d{4}-\d\d-\d\d[T ])", log)
-    workload = re.compile(r"airflow\.executors\.local_executor.*|(?s:.*)airflow/sdk/")
-    return "".join(entry for entry in entries if not workload.match(entry))
 
 
 def wrong_pin(pin: dict, version: int, commit: str) -> list[str]:

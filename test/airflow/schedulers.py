@@ -1,4 +1,4 @@
-"""The Python part of test/airflow/live --test schedulers; runs in Airflow's virtual environment.
+"""The Python part of test/airflow/live --schedulers; runs in Airflow's virtual environment.
 
 Three schedulers make runs of a dozen DAGs at the same time, while the pins of these move, are rolled back and
 are taken off. Version, commit and tasks of every run must be those of one version, and of one that was in force
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg2
 from lab import Lab, exit_on_signals
-from live import Live, log_problems
+from story import Story, log_problems
 
 SCHEDULERS = ("scheduler", "scheduler-2", "scheduler-3")
 DAG_IDS = [f"many_{number}" for number in range(12)]
@@ -64,7 +64,11 @@ class Move:
     done: datetime
 
 
-class Schedulers(Live):
+class Schedulers(Story):
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab)
+        self.commits: dict[int, str] = {}
+
     def run(self) -> None:
         self.prepare()
         self.move_pins()

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import psycopg2
-from lab import TASK_PRELUDE, Lab, LabError, exit_on_signals
+from lab import TASK_PRELUDE, Lab, exit_on_signals
+from story import Story
 
 LIMIT = 3  # the DAG's own
 DAG_FILE = """\
@@ -36,19 +37,10 @@ WHERE r.dag_id = 'late' AND r.start_date > %s GROUP BY r.run_id
 """
 
 
-class Throttle:
+class Throttle(Story):
     def __init__(self, lab: Lab) -> None:
-        self.lab = lab
+        super().__init__(lab)
         self.start = (datetime.now(timezone.utc) - timedelta(hours=2)).replace(microsecond=0).isoformat()
-        self.passed = 0
-        self.failed = 0
-
-    def check(self, name: str, problem: object) -> None:
-        if problem:
-            self.failed += 1
-        else:
-            self.passed += 1
-        print(f"{'not ok' if problem else 'ok'} - {name}{f': {problem}' if problem else ''}", flush=True)
 
     def run(self) -> None:
         lab = self.lab
@@ -122,16 +114,7 @@ class Throttle:
 
 def main() -> int:
     exit_on_signals()
-    lab = Lab(Path(sys.argv[1]))
-    throttle = Throttle(lab)
-    try:
-        throttle.run()
-    except LabError as error:
-        throttle.check("the story goes to its end", error)
-    finally:
-        lab.close()
-    print(f"{throttle.passed} passed, {throttle.failed} failed")
-    return 1 if throttle.failed else 0
+    return Throttle(Lab(Path(sys.argv[1]))).tell("throttle")
 
 
 if __name__ == "__main__":

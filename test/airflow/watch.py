@@ -10,6 +10,7 @@ import sys
 import threading
 
 import psycopg2
+from checks import Checks
 from watch_eta import check_eta
 from watch_killed import check_killed
 from watching import (
@@ -18,7 +19,6 @@ from watching import (
     TO,
     WATCHER,
     XCOM_JSONB,
-    Checks,
     Watch,
     airflow,
     connect,

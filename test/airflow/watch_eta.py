@@ -6,7 +6,8 @@ import os
 import signal
 import statistics
 
-from watching import TO, XCOM_JSONB, Checks, Watch, copy_of_template, execute, migration
+from checks import Checks
+from watching import TO, XCOM_JSONB, Watch, copy_of_template, execute, migration
 
 # XComs of 1 kB, so that their table is larger than 1 GB.
 LARGE_XCOM = """

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import time
 
+from checks import Checks
 from watching import (
     PATIENCE,
     TO,
-    Checks,
     Watch,
     connect,
     copy_of_template,

@@ -86,20 +86,6 @@ def copy_of_template(name: str):
     execute("postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
 
-class Checks:
-    """Counts what is as it should be, and prints what is not."""
-
-    passed = failed = 0
-
-    def check(self, name: str, wrong: object) -> None:
-        """wrong: empty when all is well, else what is not."""
-        if wrong:
-            self.failed += 1
-        else:
-            self.passed += 1
-        print(f"{'not ok' if wrong else 'ok'} - {name}{f': {wrong}' if wrong else ''}", flush=True)
-
-
 def running_processes() -> int:
     return int(re.search(r"^procs_running (\d+)", Path("/proc/stat").read_text(), re.M).group(1))
 

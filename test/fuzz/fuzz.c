@@ -24,9 +24,8 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(fuzz);
 
-typedef int (*Target)(const uint8_t *data, size_t size);
-
-extern int LLVMFuzzerRunDriver(int *argc, char ***argv, Target target);
+extern int LLVMFuzzerRunDriver(int *argc, char ***argv,
+							   int (*callback)(const uint8_t *data, size_t size));
 
 #define ZLIB_FIRST_BYTE 0x78
 
@@ -110,12 +109,27 @@ read_statement(const char *data, int size)
 	(void) statement_name(&statement);
 }
 
+typedef struct Target
+{
+	const char *name;
+	void (*reader)(const char *data, int size);
+} Target;
+
+static const Target targets[] = {
+	{"serialized_dag", read_serialized_dag},
+	{"conf", read_conf},
+	{"xcom", read_xcom},
+	{"statement", read_statement},
+};
+
+static const Target *target; /* libFuzzer hands no argument on */
+
 /*
  * Errors are what hostile input gets; an internal one is a bug. The reader gets a copy of its own size,
  * so that the address sanitizer sees what reads past the end.
  */
 static int
-run_reader(void (*reader)(const char *data, int size), const uint8_t *data, size_t size)
+run_reader(const uint8_t *data, size_t size)
 {
 	MemoryContext saved = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(saved, "fuzz", ALLOCSET_DEFAULT_SIZES);
@@ -125,7 +139,7 @@ run_reader(void (*reader)(const char *data, int size), const uint8_t *data, size
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		reader(copy, size);
+		target->reader(copy, size);
 	}
 	PG_CATCH();
 	{
@@ -143,52 +157,23 @@ run_reader(void (*reader)(const char *data, int size), const uint8_t *data, size
 	return 0;
 }
 
-static int
-target_serialized_dag(const uint8_t *data, size_t size)
-{
-	return run_reader(read_serialized_dag, data, size);
-}
-
-static int
-target_conf(const uint8_t *data, size_t size)
-{
-	return run_reader(read_conf, data, size);
-}
-
-static int
-target_xcom(const uint8_t *data, size_t size)
-{
-	return run_reader(read_xcom, data, size);
-}
-
-static int
-target_statement(const uint8_t *data, size_t size)
-{
-	return run_reader(read_statement, data, size);
-}
-
-static Target
+static const Target *
 target_by_name(const char *name)
 {
-	if (strcmp(name, "serialized_dag") == 0)
-		return target_serialized_dag;
-	if (strcmp(name, "conf") == 0)
-		return target_conf;
-	if (strcmp(name, "xcom") == 0)
-		return target_xcom;
-	if (strcmp(name, "statement") == 0)
-		return target_statement;
+	for (int i = 0; i < (int) lengthof(targets); i++)
+		if (strcmp(targets[i].name, name) == 0)
+			return &targets[i];
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no target \"%s\"", name)));
 }
 
 Datum
 fuzz(PG_FUNCTION_ARGS)
 {
-	Target target = target_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	Datum *values;
 	int count;
 	char **arguments;
 
+	target = target_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &values, NULL,
 					  &count);
 	count++; /* the program's name */
@@ -196,6 +181,6 @@ fuzz(PG_FUNCTION_ARGS)
 	arguments[0] = pstrdup("fuzz");
 	for (int i = 1; i < count; i++)
 		arguments[i] = TextDatumGetCString(values[i - 1]);
-	LLVMFuzzerRunDriver(&count, &arguments, target);
+	LLVMFuzzerRunDriver(&count, &arguments, run_reader);
 	PG_RETURN_VOID();
 }

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psycopg2
 import yaml
+from checks import Checks
 
 BIN, VENV, WORK = (Path(argument) for argument in sys.argv[1:4])  # programs, Airflow 3.3.2, a directory
 HERE = Path(__file__).parent
@@ -55,18 +56,8 @@ EXPECTED = {
 }
 
 
-class Checks:
-    """Counts what is as it should be, and prints what is not."""
-
-    passed = failed = 0
-
-    def check(self, name: str, wrong: object) -> None:
-        """wrong: empty when all is well, else what is not."""
-        if wrong:
-            self.failed += 1
-        else:
-            self.passed += 1
-        print(f"{'not ok' if wrong else 'ok'} - {name}{f': {wrong}'[:1000] if wrong else ''}", flush=True)
+class PatientChecks(Checks):
+    most_shown = 1000
 
     def wait(self, name: str, condition, wanted: object = True) -> None:
         """Until condition() is as wanted; else that is what is wrong."""
@@ -76,7 +67,7 @@ class Checks:
         self.check(name, [] if found == wanted else f"{found!r} instead of {wanted!r}")
 
 
-CHECKS = Checks()
+CHECKS = PatientChecks()
 
 
 def free_port() -> int:

@@ -13,13 +13,7 @@ CREATE ROLE regress_hostile;
 CREATE SCHEMA hostile AUTHORIZATION regress_hostile;
 GRANT ALL ON SCHEMA public TO regress_hostile;
 GRANT USAGE ON SCHEMA lab TO regress_hostile;
-DO $$
-DECLARE t regclass;
-BEGIN
-    FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
-        EXECUTE format('ALTER TABLE %s OWNER TO regress_hostile', t);
-    END LOOP;
-END $$;
+CALL lab.give_tables('regress_hostile');
 -- What a role that is after the rights of others tries, one after the other.
 CREATE FUNCTION hostile.tries(what text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE seen text := format('as %s', current_user);

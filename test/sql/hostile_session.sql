@@ -148,13 +148,7 @@ SELECT * FROM lab.whole WHERE run_id IN ('held', 'ended', 'upserted', 'merged');
 -- The tables' owner can take the triggers off, as it can drop the tables. It shows, and no pin is made that would not hold.
 CREATE ROLE regress_owner;
 GRANT CREATE, USAGE ON SCHEMA public TO regress_owner;
-DO $$
-DECLARE t regclass;
-BEGIN
-    FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
-        EXECUTE format('ALTER TABLE %s OWNER TO regress_owner', t);
-    END LOOP;
-END $$;
+CALL lab.give_tables('regress_owner');
 SET ROLE regress_owner;
 ALTER TABLE dag_run DISABLE TRIGGER airflow_pin_enforce;
 DROP TRIGGER airflow_pin_keep ON dag_version;

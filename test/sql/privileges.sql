@@ -88,11 +88,11 @@ SELECT task_id, version FROM lab.tasks WHERE run_id = 'by_nobody' ORDER BY task_
 -- Row-level security on Airflow's tables, owned by another role: the extension works as their owner.
 CREATE ROLE regress_owner;
 GRANT USAGE, CREATE ON SCHEMA public TO regress_owner;
+CALL lab.give_tables('regress_owner');
 DO $$
 DECLARE t regclass;
 BEGIN
     FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
-        EXECUTE format('ALTER TABLE %s OWNER TO regress_owner', t);
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t);
     END LOOP;
 END $$;
