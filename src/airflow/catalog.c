@@ -53,7 +53,7 @@ const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
 	{"dag_version", "end_clean", "airflow_pin_end_clean", AFTER_DELETE_STATEMENT, "AFTER DELETE"},
 };
 
-static DagRunColumns columns_cache;
+DagRunColumns dag_run_columns_cache;
 
 /*
  * OID of a table of the extension. Raises an error when the extension is not installed.
@@ -470,14 +470,12 @@ dag_run_missing_column(Oid dag_run)
 }
 
 /*
- * The columns of the dag_run table that the trigger fires on. Cached until the table changes.
+ * Read the columns of the dag_run table into dag_run_columns_cache; for dag_run_columns().
  */
-const DagRunColumns *
-dag_run_columns(Oid dag_run)
+void
+dag_run_columns_read(Oid dag_run)
 {
-	if (unlikely(columns_cache.relation != dag_run))
-		read_columns(dag_run, &columns_cache);
-	return &columns_cache;
+	read_columns(dag_run, &dag_run_columns_cache);
 }
 
 /*
@@ -486,6 +484,6 @@ dag_run_columns(Oid dag_run)
 void
 dag_run_columns_forget(Oid relation)
 {
-	if (relation == InvalidOid || relation == columns_cache.relation)
-		columns_cache.relation = InvalidOid;
+	if (relation == InvalidOid || relation == dag_run_columns_cache.relation)
+		dag_run_columns_cache.relation = InvalidOid;
 }

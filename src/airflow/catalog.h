@@ -73,6 +73,7 @@ typedef struct AttachedTrigger
 #define ATTACHED_TRIGGERS 10
 
 extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
+extern DagRunColumns dag_run_columns_cache;
 
 extern Oid pin_relation(const char *name);
 extern bool relation_is_table(Oid relation);
@@ -86,7 +87,18 @@ extern bool airflow_has_versions(const char *schema);
 extern AttachState airflow_find_trigger(Oid relation, const AttachedTrigger *trigger,
 										char **trigger_name);
 extern const char *dag_run_missing_column(Oid dag_run);
-extern const DagRunColumns *dag_run_columns(Oid dag_run);
+extern void dag_run_columns_read(Oid dag_run);
 extern void dag_run_columns_forget(Oid relation);
+
+/*
+ * The columns of the dag_run table that the trigger fires on. Cached until the table changes.
+ */
+static inline const DagRunColumns *
+dag_run_columns(Oid dag_run)
+{
+	if (unlikely(dag_run_columns_cache.relation != dag_run))
+		dag_run_columns_read(dag_run);
+	return &dag_run_columns_cache;
+}
 
 #endif

@@ -48,7 +48,8 @@ hash_dag_id(const char *dag_id, uint32 length)
 	uint64 word = 0;
 
 	if (length < sizeof(word))
-		memcpy(&word, dag_id, length);
+		while (dag_id < end)
+			word = word << 8 | (unsigned char) *dag_id++;
 	else
 	{
 		for (; end - dag_id > (ptrdiff_t) sizeof(word); dag_id += sizeof(word))
@@ -78,6 +79,8 @@ hash_dag_id(const char *dag_id, uint32 length)
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+const PinList pins_unknown;
+
 static MemoryContext cache_context;
 static pincache_hash *cache;
 static uint64 generation;
@@ -102,26 +105,25 @@ pin_cache_init(void)
 }
 
 /*
- * Look the DAG up. False: not known, or no longer; call pin_cache_fill(). Takes no lock and no
- * snapshot. *pins is NULL for a DAG without pins, and valid until the next call of this file.
+ * The DAG's pins, or NULL when it has none; PINS_UNKNOWN when it is not known, or no longer: call
+ * pin_cache_fill(). Takes no lock and no snapshot. Valid until the next call of this file.
  *
  * Pending invalidations are received first, because an insert by a session that already holds its
  * lock on dag_run does not receive any on its own.
  */
-bool
-pin_cache_get(const char *dag_id, size_t length, const PinList **pins)
+const PinList *
+pin_cache_get(const char *dag_id, size_t length)
 {
 	CacheKey key = {.dag_id = dag_id, .length = length};
 	CacheEntry *entry;
 
 	AcceptInvalidationMessages();
 	if (unlikely(cache == NULL))
-		return false;
+		return PINS_UNKNOWN;
 	entry = pincache_lookup(cache, key);
-	if (entry == NULL || entry->generation != generation)
-		return false;
-	*pins = entry->pins;
-	return true;
+	if (unlikely(entry == NULL || entry->generation != generation))
+		return PINS_UNKNOWN;
+	return entry->pins;
 }
 
 static void
@@ -178,6 +180,17 @@ pin_cache_fill(const char *dag_id, size_t length)
 	pins = pins_read(dag_id, length);
 	store(dag_id, length, pins, read_at);
 	return pins;
+}
+
+/*
+ * The DAG's pins, from the cache or else from the table; like pin_cache_fill() in all else.
+ */
+const PinList *
+pin_cache_read(const char *dag_id)
+{
+	const PinList *pins = pin_cache_get(dag_id, strlen(dag_id));
+
+	return pins == PINS_UNKNOWN ? pin_cache_fill(dag_id, strlen(dag_id)) : pins;
 }
 
 /*

@@ -11,9 +11,15 @@
 
 #include "pin/pin.h"
 
+/* What pin_cache_get() returns of a DAG that it does not know; one without pins has NULL. */
+#define PINS_UNKNOWN ((const PinList *) &pins_unknown)
+
+extern const PinList pins_unknown;
+
 extern void pin_cache_init(void);
-extern bool pin_cache_get(const char *dag_id, size_t length, const PinList **pins);
+extern const PinList *pin_cache_get(const char *dag_id, size_t length);
 extern const PinList *pin_cache_fill(const char *dag_id, size_t length);
+extern const PinList *pin_cache_read(const char *dag_id);
 extern void pin_cache_announce(Relation pinned_version);
 
 #endif

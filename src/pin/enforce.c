@@ -63,22 +63,6 @@ typedef struct FillCall
 
 PG_FUNCTION_INFO_V1(enforce_run);
 
-static void
-check_trigger_call(FunctionCallInfo fcinfo)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function \"enforce_run\" was not called by a trigger"),
-						errhint("Attach it with: SELECT airflow_pin.attach();")));
-	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function \"enforce_run\" must be fired BEFORE INSERT FOR EACH ROW"),
-						errhint("Attach it with: SELECT airflow_pin.attach();")));
-}
-
 static Datum
 column_value(const NewRun *run, AttrNumber column, bool *isnull)
 {
@@ -439,9 +423,10 @@ enforce_run_slowly(TriggerData *trigger, const DagRunColumns *known, Datum dag_i
 	}
 	fill.dag_id = VARDATA_ANY(DatumGetPointer(dag_id));
 	fill.length = VARSIZE_ANY_EXHDR(DatumGetPointer(dag_id));
-	if (!pin_cache_get(fill.dag_id, fill.length, &fill.pins))
+	fill.pins = pin_cache_get(fill.dag_id, fill.length);
+	if (fill.pins == PINS_UNKNOWN)
 		error = guarded_call(fill_cache, &fill);
-	if (fill.pins == NULL && error == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW)
+	if (fill.pins == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW)
 		return run.tuple;
 	return enforce_pins(&run, relation, fill.pins, error);
 }
@@ -452,13 +437,11 @@ enforce_run_slowly(TriggerData *trigger, const DagRunColumns *known, Datum dag_i
 Datum
 enforce_run(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TriggerData *trigger = require_before_insert_row(fcinfo, "enforce_run");
 	const DagRunColumns *columns;
-	const PinList *pins;
 	bool isnull = true;
 	Datum dag_id = (Datum) 0;
 
-	check_trigger_call(fcinfo);
 	if (!airflow_pin_enabled)
 		return PointerGetDatum(trigger->tg_trigtuple);
 
@@ -467,10 +450,11 @@ enforce_run(PG_FUNCTION_ARGS)
 		dag_id = slot_getattr(trigger->tg_trigslot, columns->dag_id, &isnull);
 	if (likely(!isnull))
 	{
-		dag_id = PointerGetDatum(DatumGetTextPP(dag_id));
+		if (unlikely(VARATT_IS_COMPRESSED(dag_id) || VARATT_IS_EXTERNAL(dag_id)))
+			dag_id = PointerGetDatum(DatumGetTextPP(dag_id));
 		if (likely(pin_cache_get(VARDATA_ANY(DatumGetPointer(dag_id)),
-								 VARSIZE_ANY_EXHDR(DatumGetPointer(dag_id)), &pins) &&
-				   pins == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW))
+								 VARSIZE_ANY_EXHDR(DatumGetPointer(dag_id))) == NULL &&
+				   airflow_pin_unpinned_dags == UNPINNED_ALLOW))
 			return PointerGetDatum(trigger->tg_trigtuple);
 	}
 	return PointerGetDatum(enforce_run_slowly(trigger, columns, dag_id, isnull));

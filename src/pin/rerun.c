@@ -102,12 +102,8 @@ is_rerun(const RunUpdate *update)
 static const Pin *
 holding_pin(const RunUpdate *update, const char *dag_id, const char *run_type)
 {
-	const PinList *pins;
-	const Pin *pin;
+	const Pin *pin = pins_ruling(pin_cache_read(dag_id), GetCurrentTimestamp());
 
-	if (!pin_cache_get(dag_id, strlen(dag_id), &pins))
-		pins = pin_cache_fill(dag_id, strlen(dag_id));
-	pin = pins_ruling(pins, GetCurrentTimestamp());
 	if (pin == NULL || !pin->hold_reruns || pin->on_mismatch == ON_MISMATCH_OBSERVE ||
 		(pin->run_types & run_type_from_name(run_type, strlen(run_type))) == 0)
 		return NULL;

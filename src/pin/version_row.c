@@ -52,8 +52,7 @@ version_row_pin(TriggerData *trigger, const VersionTable *table, char **dag_id)
 	*dag_id = column_text(trigger, trigger->tg_trigtuple, "dag_id");
 	if (*dag_id == NULL)
 		return NULL;
-	if (!pin_cache_get(*dag_id, strlen(*dag_id), &pins))
-		pins = pin_cache_fill(*dag_id, strlen(*dag_id));
+	pins = pin_cache_read(*dag_id);
 	if (pins == NULL)
 		return NULL;
 	text = column_text(trigger, trigger->tg_trigtuple, table->version_column);

@@ -7,36 +7,21 @@
 #include "commands/copyfrom_internal.h"
 #include "utils/rel.h"
 
-#define TIMING_EVENT_AND_LEVEL (TRIGGER_EVENT_TIMINGMASK | TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW)
-
-static TriggerData *
-require(FunctionCallInfo fcinfo, const char *function, TriggerEvent event, const char *fired)
+void
+raise_wrong_trigger(const char *function, const char *fired)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || (trigger->tg_event & TIMING_EVENT_AND_LEVEL) != event)
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("function \"%s\" must be fired %s", function, fired),
-						errhint("Such triggers are made by airflow_pin.attach() and throttle().")));
-	return trigger;
+	ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+					errmsg("function \"%s\" must be fired %s", function, fired),
+					errhint("Such triggers are made by airflow_pin.attach() and throttle().")));
 }
 
-/* Raise an error unless the function was fired BEFORE INSERT FOR EACH ROW. */
-TriggerData *
-require_before_insert_row(FunctionCallInfo fcinfo, const char *function)
-{
-	return require(fcinfo, function,
-				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW,
-				   "BEFORE INSERT FOR EACH ROW");
-}
-
-/* The same for BEFORE UPDATE FOR EACH ROW. */
+/* require_trigger() for BEFORE UPDATE FOR EACH ROW. */
 TriggerData *
 require_before_update_row(FunctionCallInfo fcinfo, const char *function)
 {
-	return require(fcinfo, function,
-				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_UPDATE | TRIGGER_EVENT_ROW,
-				   "BEFORE UPDATE FOR EACH ROW");
+	return require_trigger(fcinfo, function,
+						   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_UPDATE | TRIGGER_EVENT_ROW,
+						   "BEFORE UPDATE FOR EACH ROW");
 }
 
 /* The same for BEFORE INSERT OR UPDATE FOR EACH ROW. */
@@ -46,27 +31,27 @@ require_before_write_row(FunctionCallInfo fcinfo, const char *function)
 	bool insert = CALLED_AS_TRIGGER(fcinfo) &&
 				  TRIGGER_FIRED_BY_INSERT(((TriggerData *) fcinfo->context)->tg_event);
 
-	return require(fcinfo, function,
-				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW |
-					   (insert ? TRIGGER_EVENT_INSERT : TRIGGER_EVENT_UPDATE),
-				   "BEFORE INSERT OR UPDATE FOR EACH ROW");
+	return require_trigger(fcinfo, function,
+						   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW |
+							   (insert ? TRIGGER_EVENT_INSERT : TRIGGER_EVENT_UPDATE),
+						   "BEFORE INSERT OR UPDATE FOR EACH ROW");
 }
 
 /* The same for BEFORE DELETE FOR EACH ROW. */
 TriggerData *
 require_before_delete_row(FunctionCallInfo fcinfo, const char *function)
 {
-	return require(fcinfo, function,
-				   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_DELETE | TRIGGER_EVENT_ROW,
-				   "BEFORE DELETE FOR EACH ROW");
+	return require_trigger(fcinfo, function,
+						   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_DELETE | TRIGGER_EVENT_ROW,
+						   "BEFORE DELETE FOR EACH ROW");
 }
 
 /* The same for AFTER DELETE FOR EACH STATEMENT. */
 TriggerData *
 require_after_delete_statement(FunctionCallInfo fcinfo, const char *function)
 {
-	return require(fcinfo, function, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_DELETE,
-				   "AFTER DELETE FOR EACH STATEMENT");
+	return require_trigger(fcinfo, function, TRIGGER_EVENT_AFTER | TRIGGER_EVENT_DELETE,
+						   "AFTER DELETE FOR EACH STATEMENT");
 }
 
 /*
