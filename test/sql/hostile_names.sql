@@ -85,5 +85,5 @@ SELECT drift FROM airflow_pin.pins() WHERE dag_id = 'json';
 SELECT state, version FROM lab.runs WHERE run_id = 'array';
 UPDATE serialized_dag SET data = jsonb_build_object('__version', 3, 'dag', jsonb_build_object('tasks', jsonb_build_array(
     lab.task('deep', jsonb_build_object('executor_config', jsonb_build_object('__type', 'dict', '__var', jsonb_build_object('k',
-        (repeat('[', 5000) || repeat(']', 5000))::jsonb))))))) WHERE dag_version_id = lab.uuid('json1');
+        (repeat('[', 2000) || repeat(']', 2000))::jsonb))))))) WHERE dag_version_id = lab.uuid('json1');
 SELECT version_number FROM airflow_pin.pin('json', 1);
