@@ -186,7 +186,7 @@ COMMENT ON FUNCTION airflow_pin.enforce_run() IS
 CREATE FUNCTION airflow_pin.adopt_version() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'adopt_version';
 COMMENT ON FUNCTION airflow_pin.adopt_version() IS
-'Trigger for Airflow''s task_instance, put there by attach(): gives the task instances of a run that a pin has just rewritten the version of their run. All else of them is set at commit.';
+'Trigger for Airflow''s task_instance, put there by attach(): makes the task instances of a run that a pin has just rewritten those of its version while they are inserted. What cannot be told then is set at commit. Raises nothing of its own.';
 
 CREATE FUNCTION airflow_pin.hold_rerun() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'hold_rerun';
