@@ -78,7 +78,7 @@ SELECT action, detail FROM lab.decisions WHERE run_id = 'long_1';
 
 -- A row that could not be brought back, because its weight is a plugin's, stays until commit.
 CALL lab.version('plugin', 'a', ARRAY[lab.task('extract'), lab.task('load')]);
-CALL lab.version('plugin', 'b', ARRAY[lab.task('heavy', '{"weight_rule": {"__type": "a.plugin", "__var": {}}}')]);
+CALL lab.version('plugin', 'b', ARRAY[lab.task('extract'), lab.task('heavy', '{"weight_rule": "my_plugin.Strategy"}')]);
 SELECT version_number FROM airflow_pin.pin('plugin', 1);
 BEGIN;
 CALL lab.run('plugin', 'plugin_1');

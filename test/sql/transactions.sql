@@ -150,7 +150,7 @@ COMMIT;
 
 -- What hangs on a task instance that has to go at commit: with it, or else the run fails.
 CALL lab.commit('hang', 'a', lab.task('extract'), lab.task('load'));
-CALL lab.commit('hang', 'b', lab.task('extract'), lab.task('heavy', '{"weight_rule": {"__type": "a.plugin", "__var": {}}}'));
+CALL lab.commit('hang', 'b', lab.task('extract'), lab.task('heavy', '{"weight_rule": "my_plugin.Strategy"}'));
 SELECT version_number FROM airflow_pin.pin('hang', 1);
 CREATE TABLE note (ti_id uuid REFERENCES task_instance ON DELETE CASCADE);
 BEGIN;
