@@ -469,7 +469,8 @@ enforce_run(PG_FUNCTION_ARGS)
 		dag_id = slot_getattr(trigger->tg_trigslot, columns->dag_id, &isnull);
 	if (likely(!isnull))
 	{
-		if (unlikely(VARATT_IS_COMPRESSED(dag_id) || VARATT_IS_EXTERNAL(dag_id)))
+		if (unlikely(VARATT_IS_COMPRESSED(DatumGetPointer(dag_id)) ||
+					 VARATT_IS_EXTERNAL(DatumGetPointer(dag_id))))
 			dag_id = PointerGetDatum(DatumGetTextPP(dag_id));
 		if (likely(pin_cache_get(VARDATA_ANY(DatumGetPointer(dag_id)),
 								 VARSIZE_ANY_EXHDR(DatumGetPointer(dag_id))) == NULL &&

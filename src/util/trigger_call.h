@@ -10,7 +10,9 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 
-extern void raise_wrong_trigger(const char *function, const char *fired) pg_attribute_noreturn();
+#include "compat.h"
+
+pg_noreturn extern void raise_wrong_trigger(const char *function, const char *fired);
 extern TriggerData *require_before_update_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_write_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_delete_row(FunctionCallInfo fcinfo, const char *function);
