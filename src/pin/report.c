@@ -70,7 +70,7 @@ resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVer
 		decision->detail =
 			psprintf("The task instances of the pinned version cannot be computed: %s. %s",
 					 problem->message, problem->detail ? problem->detail : "");
-		decision->hint = "Pin another version, or pin with on_mismatch => 'reject'.";
+		decision->hint = plan_problem_hint(problem);
 	}
 }
 
