@@ -40,7 +40,7 @@ report(StatusReport *status, const char *item, const char *state, const char *de
 	result_row_texts(status->fcinfo, lengthof(texts), texts);
 }
 
-/* Versions are "major.minor". */
+/* Versions are "major.minor"; of one from elsewhere no more is read than an int holds. */
 static bool
 is_older(const char *version, const char *than)
 {
@@ -49,8 +49,8 @@ is_older(const char *version, const char *than)
 	int than_major = 0;
 	int than_minor = 0;
 
-	(void) sscanf(version, "%d.%d", &major, &minor);
-	(void) sscanf(than, "%d.%d", &than_major, &than_minor);
+	(void) sscanf(version, "%9d.%9d", &major, &minor);
+	(void) sscanf(than, "%9d.%9d", &than_major, &than_minor);
 	return major < than_major || (major == than_major && minor < than_minor);
 }
 
