@@ -521,13 +521,13 @@ CREATE FUNCTION airflow_pin.pause_all(label text, reason text DEFAULT NULL,
                                       OUT paused_now integer)
     LANGUAGE c AS 'MODULE_PATHNAME', 'pause_all';
 COMMENT ON FUNCTION airflow_pin.pause_all(text, text) IS
-'Pauses every DAG of Airflow and remembers in paused_dag, under the label, those that were active, for resume(). total: DAGs there are; paused_before: those that were paused already; paused_now: those that this call paused. Calling it again adds what has become active since. Needs no right on Airflow''s tables. Waits at most 10 s for a row of dag. Errors: 22004 no label, 42P01 no table dag, 3F000 several schemas have Airflow tables, 55P03 dag is locked, naming who holds it.';
+'Pauses every DAG of Airflow and remembers in paused_dag, under the label, those that were active, for resume(). total: DAGs there are; paused_before: those that were paused already; paused_now: those that this call paused. Calling it again adds what has become active since. Needs no right on Airflow''s tables. Waits at most 10 s for a row of dag. Errors: 22004 no label, 42P01 no table dag, 3F000 several schemas have Airflow tables, 55000 a deferred trigger on dag, 55P03 dag is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.resume(label text, tag text DEFAULT NULL, dag_like text DEFAULT NULL,
                                    max_dags integer DEFAULT NULL)
     RETURNS SETOF text LANGUAGE c AS 'MODULE_PATHNAME', 'resume';
 COMMENT ON FUNCTION airflow_pin.resume(text, text, text, integer) IS
-'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag or dag_tag, 3F000 several schemas have Airflow tables, 55P03 one of them is locked, naming who holds it.';
+'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag or dag_tag, 3F000 several schemas have Airflow tables, 55000 a deferred trigger on dag, 55P03 one of them is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.hold_max_active_runs() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'hold_max_active_runs';
@@ -537,12 +537,12 @@ COMMENT ON FUNCTION airflow_pin.hold_max_active_runs() IS
 CREATE FUNCTION airflow_pin.throttle(label text, max_active_runs integer)
     RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'throttle';
 COMMENT ON FUNCTION airflow_pin.throttle(text, integer) IS
-'Holds max_active_runs of every DAG down to the limit, although each parse writes it back, until unthrottle(); returns the number of DAGs whose limit was higher. Calling it again with the same label changes the limit. Needs to own table dag (or to be superuser) and ACCESS EXCLUSIVE on it for a moment: raises 55P03 after 2 s, naming who holds it. Other errors: 22004 no label, 22023 limit below 1, 55000 throttled under another label, 0A000 before Airflow 3.1, whose scheduler does not read this column, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
+'Holds max_active_runs of every DAG down to the limit, although each parse writes it back, until unthrottle(); returns the number of DAGs whose limit was higher. Calling it again with the same label changes the limit. Needs to own table dag (or to be superuser) and ACCESS EXCLUSIVE on it for a moment: raises 55P03 after 2 s, naming who holds it. Other errors: 22004 no label, 22023 limit below 1, 55000 throttled under another label, or a deferred trigger on dag, 0A000 before Airflow 3.1, whose scheduler does not read this column, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.unthrottle(label text)
     RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'unthrottle';
 COMMENT ON FUNCTION airflow_pin.unthrottle(text) IS
-'Ends throttle(): takes its trigger off and gives the DAGs back the max_active_runs that they had, but for those that were set lower since; returns their number. Locks and rights as throttle(). Errors: 22004 no label, 42704 not throttled under it, 55P03 dag is locked, 0A000 before Airflow 3.1, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
+'Ends throttle(): takes its trigger off and gives the DAGs back the max_active_runs that they had, but for those that were set lower since; returns their number. Locks and rights as throttle(). Errors: 22004 no label, 42704 not throttled under it, 55P03 dag is locked, 55000 a deferred trigger on dag, 0A000 before Airflow 3.1, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.baseline(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
