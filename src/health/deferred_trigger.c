@@ -2,9 +2,9 @@
  * deferred_trigger.c
  *		A trigger of somebody else's that keeps the health functions from writing to a table.
  *
- * Airflow's tables are written to in their owner's name (owner_scope_enter_foreign), where the server
- * queues no deferred trigger: it would fire at commit, and then with the caller's rights. Its own
- * error names neither the trigger nor a way out.
+ * Airflow's tables are written to in their owner's name (owner_scope_enter_foreign), where the
+ * server queues no deferred trigger: it would fire at commit, and then with the caller's rights.
+ * Its own error names neither the trigger nor a way out.
  */
 #include "deferred_trigger.h"
 

@@ -318,8 +318,8 @@ find_tables(void *arg)
 }
 
 /*
- * pins(). Also tells the pins of a database whose Airflow tables are gone, but not that a version is
- * missing where its table is only locked: then it says who has locked it, and does not wait.
+ * pins(). Also tells the pins of a database whose Airflow tables are gone, but not that a version
+ * is missing where its table is only locked: then it says who has locked it, and does not wait.
  */
 Datum
 pin_pins(PG_FUNCTION_ARGS)
