@@ -27,7 +27,10 @@ multiply_lengths(int64 a, int64 b)
 		return LENGTH_UNRESOLVED;
 	if (pg_mul_s64_overflow(a, b, &product) || product > PG_INT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("a mapped task has too many task instances")));
+						errmsg("a mapped task has too many task instances"),
+						errdetail("The lengths of what it maps over multiply to more than %d.",
+								  PG_INT32_MAX),
+						errhint(HINT_TOO_LARGE)));
 	return product;
 }
 

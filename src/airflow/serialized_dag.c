@@ -34,14 +34,18 @@ static void
 raise_too_large(void)
 {
 	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES)));
+					errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES),
+					errdetail("Larger ones are not read, to save the server's memory."),
+					errhint(HINT_TOO_LARGE)));
 }
 
 static void
 raise_too_many_values(void)
 {
 	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("a serialized DAG has more than %d values", MAX_JSON_VALUES)));
+					errmsg("a serialized DAG has more than %d values", MAX_JSON_VALUES),
+					errdetail("Larger ones are not read, to save the server's memory."),
+					errhint(HINT_TOO_LARGE)));
 }
 
 /*

@@ -199,9 +199,11 @@ task_plan_build(Jsonb *data, const RunFacts *run)
 		plan->count++;
 		rows += Max(planned->instances, 1);
 		if (rows > MAX_TASK_INSTANCES)
-			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							errmsg("a run of the DAG has more than %d task instances",
-								   MAX_TASK_INSTANCES)));
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("a run of the DAG has more than %d task instances", MAX_TASK_INSTANCES),
+					 errdetail("Task \"%s\" brings it above that.", planned->task_id),
+					 errhint(HINT_TOO_LARGE)));
 	}
 	return plan;
 }

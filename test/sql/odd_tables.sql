@@ -65,12 +65,29 @@ SELECT kind, item FROM airflow_pin.diff('d', 1, 2) ORDER BY item;
 CALL lab.unguarded($$DELETE FROM serialized_dag WHERE dag_version_id = lab.uuid('d1')$$);
 SELECT drift FROM airflow_pin.pins();
 ROLLBACK;
--- The pin's own row: a column is empty that cannot be.
+-- The extension's version: a number beyond all bounds is still one that is newer.
+BEGIN;
+UPDATE pg_extension SET extversion = v FROM (VALUES ('99999999999999999999.1')) x (v) WHERE extname = 'airflow_pin';
+SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('extension', 'library');
+ROLLBACK;
+
+-- The pin's own row: a column is empty that cannot be, or has a value that it cannot have. Runs are refused, and the column
+-- and the DAG are told. unpin() does not read the pin.
 BEGIN;
 ALTER TABLE airflow_pin.pinned_version ALTER reruns DROP NOT NULL;
 UPDATE airflow_pin.pinned_version SET reruns = NULL;
 CALL lab.run('d', 'no_reruns');
-SELECT state, version FROM lab.runs WHERE run_id = 'no_reruns';
+SELECT state, version, detail FROM lab.runs JOIN airflow_pin.run_decision USING (dag_id, run_id) WHERE run_id = 'no_reruns';
+SAVEPOINT refused;
+SELECT airflow_pin.resolve('d');
+\echo :SQLSTATE
+ROLLBACK TO refused;
+SELECT version_number FROM airflow_pin.unpin('d');
+ROLLBACK;
+BEGIN;
+ALTER TABLE airflow_pin.pinned_version DROP CONSTRAINT pinned_version_on_mismatch_check;
+UPDATE airflow_pin.pinned_version SET on_mismatch = 'allow';
+SELECT airflow_pin.resolve('d');
 ROLLBACK;
 
 -- The latest version is pinned and changes in place: what cannot be diverted to a new version is let through, with a line

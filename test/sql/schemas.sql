@@ -91,6 +91,17 @@ SELECT airflow_pin.rollback('d');
 SELECT airflow_pin.resolve('d');
 SELECT airflow_pin.diff('d', 1, 2);
 SELECT item, state, detail FROM airflow_pin.status();
+-- Its revision: none, or of what is no table.
+SET airflow_pin.airflow_schema = 'two';
+DELETE FROM two.alembic_version;
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'airflow_revision';
+ALTER TABLE two.alembic_version RENAME TO versions;
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'airflow_revision';
+CREATE VIEW two.alembic_version AS SELECT * FROM two.versions;
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'airflow_revision';
+DROP VIEW two.alembic_version;
+ALTER TABLE two.versions RENAME TO alembic_version;
+RESET airflow_pin.airflow_schema;
 -- Pins that are there can still be seen and taken off.
 SELECT dag_id, pinned_version, latest_version, versions_behind, drift FROM airflow_pin.pins();
 SELECT version_number FROM airflow_pin.unpin('d');
