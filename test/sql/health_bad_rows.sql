@@ -73,6 +73,9 @@ SELECT * FROM lab.xcoms('', 'no json', '{"a": }', '\xffff', '"\\ud800"', '"\\udc
 SELECT * FROM lab.xcoms('NaN', '-Infinity', '[NaN, Infinity]', '{"a": {"b": NaN}}', '{"a":NaN}', '["NaN", NaN]');
 SELECT * FROM lab.xcoms('"a\\u0000b"', '["\\\\\\u0000"]', '{"\\u0000": 1}', '"\\u0000, NaN"');
 SELECT * FROM lab.xcoms('["\\u0000", NaN]');
+-- White space of JSON's around it; and what the migration's regular expression takes for no NaN, or is no JSON after it.
+SELECT * FROM lab.xcoms('[ NaN\011,\012NaN\015,\011NaN\012,\015NaN ]');
+SELECT * FROM lab.xcoms('[NaN\014]', '[\013NaN]', ' NaN', '[NaN ', '[NaN, x]', '"NaN\\');
 SELECT * FROM lab.xcoms('\x80054b012e', '\x80');
 -- What only releases before the newest fail on.
 SELECT * FROM lab.xcoms('NaN', '"\\u0000"');

@@ -108,6 +108,13 @@ CREATE VIEW view.dag_run AS SELECT 1 AS dag_id;
 CREATE TABLE view.alembic_version (version_num text);
 SELECT airflow_pin.attach();
 \echo :SQLSTATE
+-- A table that is spread over partitions is one.
+CREATE SCHEMA partitioned;
+CREATE TABLE partitioned.dag_run (dag_id text) PARTITION BY LIST (dag_id);
+CREATE TABLE partitioned.alembic_version (version_num text);
+SELECT airflow_pin.attach();
+\echo :SQLSTATE
+DROP SCHEMA partitioned CASCADE;
 SELECT airflow_pin.detach();
 SELECT airflow_pin.pin('d');
 \echo :SQLSTATE
