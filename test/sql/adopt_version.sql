@@ -80,3 +80,43 @@ SELECT run_id, task_id, version FROM lab.tasks WHERE run_id = 'broken';
 CREATE TRIGGER wrong AFTER INSERT ON task_instance FOR EACH ROW EXECUTE FUNCTION airflow_pin.adopt_version();
 INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots)
     VALUES (gen_random_uuid(), 'wrong', 'd', 'once', 0, 'default_pool', 1);
+DROP TRIGGER wrong ON task_instance;
+-- Runs of two DAGs that have the same run_id, in one transaction: each has its own, also where one of them fails.
+CALL lab.two_versions('twin1');
+CALL lab.two_versions('twin2');
+SELECT version_number FROM airflow_pin.pin('twin1', 1);
+SELECT version_number FROM airflow_pin.pin('twin2', 1);
+BEGIN;
+CALL lab.run('twin1', 'twin');
+CALL lab.run('twin2', 'twin');
+COMMIT;
+CALL lab.unguarded($$UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = lab.uuid('twin1' || 1)$$);
+BEGIN;
+CALL lab.run('twin1', 'broken');
+CALL lab.run('twin2', 'broken');
+COMMIT;
+SELECT r.dag_id, r.run_id, r.state, r.version, string_agg(t.task_id || ':' || v.version_number, ' ' ORDER BY t.task_id) AS tasks
+    FROM lab.runs r JOIN task_instance t USING (dag_id, run_id) JOIN dag_version v ON v.id = t.dag_version_id
+    WHERE r.dag_id LIKE 'twin%' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2;
+-- A row that says of no run is Airflow's own error.
+BEGIN;
+CALL lab.run('twin2', 'next');
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (lab.uuid('row'), 't', 'twin2', NULL, 0, 'default_pool', 1, lab.uuid('twin22'));
+ROLLBACK;
+-- Columns of another type than Airflow's are left for the commit.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+DROP VIEW lab.tasks CASCADE;
+ALTER TABLE task_instance ALTER dag_id TYPE text;
+CALL lab.run('twin2', 'text');
+SELECT DISTINCT v.version_number FROM task_instance t JOIN dag_version v ON v.id = t.dag_version_id WHERE run_id = 'text';
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT DISTINCT v.version_number FROM task_instance t JOIN dag_version v ON v.id = t.dag_version_id WHERE run_id = 'text';
+ALTER TABLE task_instance ALTER dag_id TYPE varchar(250), ALTER run_id TYPE text;
+SET CONSTRAINTS ALL DEFERRED;
+CALL lab.run('twin2', 'text 2');
+SELECT DISTINCT v.version_number FROM task_instance t JOIN dag_version v ON v.id = t.dag_version_id WHERE run_id = 'text 2';
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT DISTINCT v.version_number FROM task_instance t JOIN dag_version v ON v.id = t.dag_version_id WHERE run_id = 'text 2';
+ROLLBACK;

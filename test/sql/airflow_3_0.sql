@@ -124,6 +124,12 @@ SELECT version_number FROM airflow_pin.pin('rule', 1);
 CALL lab.configured_run('rule', 'rule 1');
 SELECT task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'rule 1' ORDER BY 1;
 
+CALL lab.commit('retries', 'a', lab.task('a', '{"queue": "own", "weight_rule": "absolute"}'));
+CALL lab.commit('retries', 'b', lab.task('a', '{"queue": "own", "weight_rule": "absolute"}'), lab.task('b'));
+SELECT version_number FROM airflow_pin.pin('retries', 1);
+CALL lab.configured_run('retries', 'retries 1');
+SELECT task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'retries 1' ORDER BY 1;
+
 -- What the latest version's tasks are called cannot be read: then it has none of the pinned ones.
 CALL lab.commit('odd', 'a', lab.task('t'));
 CALL lab.commit('odd', 'b', lab.task('t'));

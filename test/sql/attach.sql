@@ -71,6 +71,9 @@ ALTER TABLE dag_run DISABLE TRIGGER zz_again;
 SELECT * FROM lab.changed;
 DROP TRIGGER zz_again ON dag_run;
 DROP VIEW lab.changed;
+DROP TRIGGER airflow_pin_hold ON dag_run;
+SELECT airflow_pin.detach();
+SELECT airflow_pin.attach();
 
 -- Not in a session that fires no triggers.
 SET session_replication_role = replica;

@@ -64,3 +64,8 @@ SELECT state, version FROM lab.runs WHERE run_id = 'no source';
 SELECT source_code_hash FROM airflow_pin.pin('gate', 2, 'reject');
 CALL lab.run('gate', 'no source of the pin');
 SELECT state, version FROM lab.runs WHERE run_id = 'no source of the pin';
+-- A DAG that opts out of its bundle's versions has no commit, and one that says something else has.
+CALL lab.version('opts', 'a', ARRAY[lab.task('t')], '{"disable_bundle_versioning": true}');
+CALL lab.version('opts', 'b', ARRAY[lab.task('t')], '{"disable_bundle_versioning": false}');
+CALL lab.version('opts', 'c', ARRAY[lab.task('t')], '{"disable_bundle_versioning": "yes"}');
+SELECT version_number, bundle_version FROM generate_series(1, 3) n, airflow_pin.pin('opts', n, 'reject') ORDER BY 1;

@@ -168,6 +168,33 @@ fed
 \.
 SELECT run_id, version FROM lab.runs WHERE run_id = 'fed';
 
+-- dag_run without one of its columns: what can be refused is, and the rest is let through.
+CREATE PROCEDURE lab.run_without(renamed text, columns text, query text) LANGUAGE plpgsql AS $$
+DECLARE
+    seen text;
+BEGIN
+    EXECUTE format('ALTER TABLE dag_run RENAME %I TO was_renamed', renamed);
+    EXECUTE format('INSERT INTO dag_run (dag_id, run_id, creating_job_id, bundle_version, created_dag_version_id%s', columns);
+    EXECUTE query INTO seen;
+    RAISE NOTICE '%', seen;
+    EXECUTE format('ALTER TABLE dag_run RENAME was_renamed TO %I', renamed);
+    DELETE FROM dag_run WHERE run_id = 'r';
+END $$;
+CALL lab.run_without('start_date', $$, run_type, state) VALUES ('d', 'r', 1, 'b', lab.uuid('d2'), 'scheduled', 'queued')$$,
+    $$SELECT format('%s, ended: %s, started: %s', state, end_date IS NOT NULL, was_renamed IS NOT NULL) FROM dag_run WHERE run_id = 'r'$$);
+CALL lab.run_without('end_date', $$, run_type, state) VALUES ('d', 'r', 1, 'b', lab.uuid('d2'), 'scheduled', 'queued')$$,
+    $$SELECT format('%s, ended: %s, started: %s', state, was_renamed IS NOT NULL, start_date IS NOT NULL) FROM dag_run WHERE run_id = 'r'$$);
+CALL lab.run_without('state', $$, run_type, was_renamed) VALUES ('d', 'r', 1, 'b', lab.uuid('d2'), 'scheduled', 'queued')$$,
+    $$SELECT was_renamed FROM dag_run WHERE run_id = 'r'$$);
+CALL lab.run_without('run_type', $$, state, was_renamed) VALUES ('d', 'r', NULL, 'b', lab.uuid('d2'), 'queued', 'manual')$$,
+    $$SELECT state FROM dag_run WHERE run_id = 'r'$$);
+CALL lab.run_without('id', $$, run_type, state) VALUES ('d', 'r', 1, 'b', lab.uuid('d2'), 'scheduled', 'queued')$$,
+    $$SELECT format('%s: %s', state, created_dag_version_id = lab.uuid('d1')) FROM dag_run WHERE run_id = 'r'$$);
+BEGIN;
+ALTER TABLE dag_run RENAME created_dag_version_id TO renamed;
+SELECT airflow_pin.pin('d', 2);
+ROLLBACK;
+
 -- A trigger of the extension's own is gone, and alembic_version is a view.
 BEGIN;
 DROP TRIGGER reconcile_run ON airflow_pin.run_decision;
@@ -253,4 +280,31 @@ SELECT kind, item FROM airflow_pin.diff('d', 1, 2) ORDER BY item;
 SELECT kind, item FROM airflow_pin.diff('d', 2, 1) ORDER BY item;
 CALL lab.unguarded($$UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = lab.uuid('d1')$$);
 SELECT kind, item FROM airflow_pin.diff('d', 1, 2) ORDER BY item;
+ROLLBACK;
+-- Back to a version whose content was not known when it was pinned, is not known now, or is another since.
+BEGIN;
+SELECT version_number FROM airflow_pin.pin('d', 1, 'reject');
+SELECT version_number FROM airflow_pin.pin('d', 2, 'reject');
+SAVEPOINT pinned;
+CALL lab.unguarded($$UPDATE serialized_dag SET dag_hash = 'other' WHERE dag_version_id = lab.uuid('d1')$$);
+SELECT airflow_pin.rollback('d');
+ROLLBACK TO pinned;
+CALL lab.unguarded($$DELETE FROM serialized_dag WHERE dag_version_id = lab.uuid('d1')$$);
+SELECT version_number FROM airflow_pin.rollback('d');
+SELECT version_number FROM airflow_pin.pin('d', 1, 'reject');
+SELECT version_number FROM airflow_pin.pin('d', 2, 'reject');
+SELECT version_number FROM airflow_pin.rollback('d');
+ROLLBACK;
+-- A column of a task instance has another type: the run is failed, not written wrongly.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+DROP VIEW lab.tasks CASCADE;
+ALTER TABLE task_instance ALTER queue TYPE bytea USING NULL;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
+    VALUES ('d', 'odd_queue', 'manual', 'queued', 'b', lab.uuid('d2'));
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (gen_random_uuid(), 'report', 'd', 'odd_queue', 0, 'default_pool', 1, lab.uuid('d2'));
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT run_id, state, version FROM lab.runs WHERE run_id = 'odd_queue';
+SELECT detail FROM lab.decisions WHERE run_id = 'odd_queue';
 ROLLBACK;

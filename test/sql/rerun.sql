@@ -73,6 +73,8 @@ CALL lab.run('more', 'free');
 UPDATE dag_run SET state = 'failed' WHERE run_id = 'free';
 UPDATE dag_run SET state = NULL WHERE run_id = 'free';
 UPDATE dag_run SET state = 'queued' WHERE run_id = 'free' RETURNING run_id, state;
+UPDATE dag_run SET state = 'failed' WHERE run_id = 'free';
+UPDATE dag_run SET state = 'queued' WHERE run_id = 'free' RETURNING run_id, state;
 INSERT INTO dag_run (dag_id, run_id, run_type, state) VALUES ('more', 'versionless', 'manual', 'failed');
 SELECT version_number FROM airflow_pin.pin('more', 1, reruns => 'pinned');
 UPDATE dag_run SET state = 'queued', created_dag_version_id = lab.uuid('more2') WHERE run_id = 'versionless';

@@ -102,3 +102,6 @@ INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_s
 CALL lab.run('v', 'v3', at => '2026-01-01');
 SELECT state, version FROM lab.runs WHERE run_id = 'v3';
 SELECT task_id, executor_config FROM task_instance WHERE run_id = 'v3';
+-- Two such tasks in one DAG.
+CALL lab.version('w', 'a', ARRAY[lab.task('a', '{"executor_config": 1}'), lab.task('b', '{"executor_config": 2}')]);
+SELECT version_number FROM airflow_pin.pin('w', 1);

@@ -60,6 +60,7 @@ SELECT airflow_pin.attach();
 SELECT version_number FROM airflow_pin.pin('d', 2);
 SELECT item, state FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'trigger enforce_run on dag_run', 'in_force');
 SET airflow_pin.airflow_schema = 'nowhere';
+SELECT dag_id, drift FROM airflow_pin.pins();
 SELECT airflow_pin.pin('d', 1);
 \echo :SQLSTATE
 SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'in_force');
