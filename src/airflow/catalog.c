@@ -240,7 +240,7 @@ airflow_schema(void)
 	const char *attached;
 	List *schemas;
 
-	if (airflow_pin_airflow_schema != NULL && airflow_pin_airflow_schema[0] != '\0')
+	if (airflow_pin_airflow_schema[0] != '\0')
 		return pstrdup(airflow_pin_airflow_schema);
 	if ((attached = airflow_attached_schema()) != NULL)
 		return attached;

@@ -200,8 +200,7 @@ decode_data(Datum data, bool isnull, Oid type)
 						errmsg("column \"data\" of serialized_dag has type %s, not json or jsonb",
 							   format_type_be(type))));
 	json = type == JSONBOID ? DatumGetJsonbP(data) : jsonb_from_text(TextDatumGetCString(data));
-	if (JB_ROOT_IS_SCALAR(json) && JsonbExtractScalar(&json->root, &scalar) &&
-		scalar.type == jbvNull)
+	if (JsonbExtractScalar(&json->root, &scalar) && scalar.type == jbvNull)
 		return NULL;
 	return json;
 }

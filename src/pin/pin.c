@@ -291,7 +291,7 @@ pins_ruling(const PinList *list, TimestampTz at)
 const Pin *
 pins_holding(const PinList *list, const pg_uuid_t *version, TimestampTz at)
 {
-	for (int i = 0; list != NULL && i < list->count; i++)
+	for (int i = 0; i < list->count; i++)
 		if (at < list->pins[i].expires_at && list->pins[i].on_mismatch != ON_MISMATCH_OBSERVE &&
 			memcmp(&list->pins[i].dag_version_id, version, sizeof(pg_uuid_t)) == 0)
 			return &list->pins[i];

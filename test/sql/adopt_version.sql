@@ -159,3 +159,45 @@ SELECT run_id, task_id, version FROM lab.tasks WHERE run_id = 'broken';
 CREATE TRIGGER wrong AFTER INSERT ON task_instance FOR EACH ROW EXECUTE FUNCTION airflow_pin.adopt_version();
 INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots)
     VALUES (gen_random_uuid(), 'wrong', 'd', 'once', 0, 'default_pool', 1);
+DROP TRIGGER wrong ON task_instance;
+-- Runs of two DAGs that have the same run_id, in one transaction: each has its own, also where one of them fails.
+CALL lab.two_versions('twin1');
+CALL lab.two_versions('twin2');
+SELECT version_number FROM airflow_pin.pin('twin1', 1);
+SELECT version_number FROM airflow_pin.pin('twin2', 1);
+BEGIN;
+CALL lab.run('twin1', 'twin');
+CALL lab.run('twin2', 'twin');
+COMMIT;
+CALL lab.unguarded($$UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = lab.uuid('twin1' || 1)$$);
+BEGIN;
+CALL lab.run('twin1', 'broken');
+CALL lab.run('twin2', 'broken');
+COMMIT;
+SELECT r.dag_id, r.run_id, r.state, r.version, string_agg(t.task_id || ':' || v.version_number, ' ' ORDER BY t.task_id) AS tasks
+    FROM lab.runs r JOIN task_instance t USING (dag_id, run_id) JOIN dag_version v ON v.id = t.dag_version_id
+    WHERE r.dag_id LIKE 'twin%' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2;
+-- A row that says of no run is Airflow's own error.
+BEGIN;
+CALL lab.run('twin2', 'next');
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (lab.uuid('row'), 't', 'twin2', NULL, 0, 'default_pool', 1, lab.uuid('twin22'));
+ROLLBACK;
+-- Where a column is of another type than Airflow's, all or all but the version is left for the commit.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+DROP VIEW lab.tasks CASCADE;
+ALTER TABLE task_instance ALTER dag_id TYPE name;
+CALL lab.run('twin2', 'type 1');
+ALTER TABLE task_instance ALTER dag_id TYPE varchar(250), ALTER run_id TYPE name;
+CALL lab.run('twin2', 'type 2');
+ALTER TABLE task_instance ALTER run_id TYPE varchar(250), ALTER queue TYPE name;
+CALL lab.run('twin2', 'type 3');
+ALTER TABLE task_instance ALTER queue TYPE text;
+CALL lab.run('twin2', 'type 4');
+CREATE VIEW lab.now AS SELECT run_id, string_agg(task_id || ':' || version_number, ' ' ORDER BY task_id) AS tasks
+    FROM task_instance t JOIN dag_version v ON v.id = t.dag_version_id WHERE run_id LIKE 'type%' GROUP BY run_id ORDER BY 1;
+SELECT * FROM lab.now;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT * FROM lab.now;
+ROLLBACK;

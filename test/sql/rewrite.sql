@@ -125,3 +125,37 @@ CALL lab.run('free', 'free_1');
 SELECT * FROM lab.runs WHERE dag_id = 'free';
 SELECT task_id, version FROM lab.tasks WHERE run_id = 'free_1' ORDER BY task_id;
 SELECT count(*) FROM airflow_pin.run_decision WHERE dag_id = 'free';
+-- A run that has no version yet becomes one of the pin; where that cannot be, it goes on having none.
+CREATE PROCEDURE lab.run_without_version(run text) LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO dag_run (dag_id, run_id, run_type, state, creating_job_id) VALUES ('bare', run, 'scheduled', 'queued', 1);
+    INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots)
+        VALUES (gen_random_uuid(), 'report', 'bare', run, 0, 'default_pool', 1);
+END $$;
+CALL lab.two_versions('bare');
+SELECT version_number FROM airflow_pin.pin('bare', 1);
+CALL lab.run_without_version('bare');
+SELECT * FROM lab.whole WHERE run_id = 'bare';
+CALL lab.unguarded($$UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = lab.uuid('bare1')$$);
+CALL lab.run_without_version('bare and broken');
+SELECT * FROM lab.whole WHERE run_id = 'bare and broken';
+SELECT requested, effective, detail FROM lab.decisions WHERE run_id LIKE 'bare%';
+-- The version that was asked for cannot be read, has no content, or is deleted before the commit.
+CALL lab.two_versions('asked');
+SELECT version_number FROM airflow_pin.pin('asked', 1);
+UPDATE serialized_dag SET data = data #- '{dag,tasks,0,__var,task_id}' WHERE dag_version_id = lab.uuid('asked2');
+BEGIN;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
+    VALUES ('asked', 'unreadable', 'manual', 'queued', 'b', lab.uuid('asked2'));
+COMMIT;
+BEGIN;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
+    VALUES ('asked', 'emptied', 'manual', 'queued', 'b', lab.uuid('asked2'));
+DELETE FROM serialized_dag WHERE dag_version_id = lab.uuid('asked2');
+COMMIT;
+BEGIN;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
+    VALUES ('asked', 'deleted', 'manual', 'queued', 'b', lab.uuid('asked2'));
+DELETE FROM dag_version WHERE id = lab.uuid('asked2');
+COMMIT;
+SELECT * FROM lab.whole WHERE run_id IN ('unreadable', 'emptied', 'deleted');

@@ -43,6 +43,17 @@ SELECT airflow_pin.unthrottle('x');
 CREATE TRIGGER wrong AFTER UPDATE ON dag FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs('1');
 UPDATE dag SET max_active_runs = 1;
 DROP TRIGGER wrong ON dag;
+SELECT airflow_pin.hold_max_active_runs();
+-- As somebody else's trigger: no limit is below the argument; without one, or without the column, nothing is held.
+CREATE TABLE lab.limited (max_active_runs int);
+CREATE TRIGGER one BEFORE INSERT ON lab.limited FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs('1');
+INSERT INTO lab.limited VALUES (NULL), (7) RETURNING *;
+CREATE OR REPLACE TRIGGER one BEFORE INSERT ON lab.limited FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs();
+INSERT INTO lab.limited VALUES (7) RETURNING *;
+CREATE OR REPLACE TRIGGER one BEFORE INSERT ON lab.limited FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs('1');
+ALTER TABLE lab.limited RENAME TO unlimited;
+ALTER TABLE lab.unlimited RENAME max_active_runs TO other;
+INSERT INTO lab.unlimited VALUES (7) RETURNING *;
 CREATE ROLE regress_throttler;
 GRANT USAGE ON SCHEMA airflow_pin TO regress_throttler;
 GRANT EXECUTE ON FUNCTION airflow_pin.throttle TO regress_throttler;
@@ -72,6 +83,9 @@ CREATE EXTENSION airflow_pin;
 
 -- A schema that has no Airflow, and a column that is not Airflow's any more: nothing is held then.
 SET airflow_pin.airflow_schema = 'lab';
+SELECT airflow_pin.throttle('x', 1);
+CREATE SCHEMA lab;
+CREATE TABLE lab.dag (max_active_runs int);
 SELECT airflow_pin.throttle('x', 1);
 RESET airflow_pin.airflow_schema;
 DROP VIEW limits;
