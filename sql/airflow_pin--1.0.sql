@@ -78,7 +78,7 @@ COMMENT ON COLUMN airflow_pin.pinned_version.on_mismatch IS
 COMMENT ON COLUMN airflow_pin.pinned_version.run_types IS
 'Run types that the pin holds; NULL: all.';
 COMMENT ON COLUMN airflow_pin.pinned_version.reruns IS
-'airflow: Airflow decides at which version an existing run is run again; pinned: at any other than the pinned one that is refused.';
+'What becomes of existing runs that are to run again: airflow (Airflow chooses their version) or pinned (refused at any other version or commit than the pinned one).';
 COMMENT ON COLUMN airflow_pin.pinned_version.allow_override IS
 'May a run choose its version by the key airflow_pin_version of its conf?';
 COMMENT ON COLUMN airflow_pin.pinned_version.expires_at IS
