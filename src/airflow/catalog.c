@@ -31,6 +31,7 @@
 #include "utils/syscache.h"
 
 #include "airflow_pin.h"
+#include "util/lock_blockers.h"
 #include "util/owner_scope.h"
 
 #define BEFORE_INSERT_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW)
@@ -239,7 +240,7 @@ airflow_schema(void)
 	const char *attached;
 	List *schemas;
 
-	if (airflow_pin_airflow_schema != NULL && airflow_pin_airflow_schema[0] != '\0')
+	if (airflow_pin_airflow_schema[0] != '\0')
 		return pstrdup(airflow_pin_airflow_schema);
 	if ((attached = airflow_attached_schema()) != NULL)
 		return attached;
@@ -275,12 +276,15 @@ airflow_has_versions(const char *schema)
  * not be a view, or a table, that somebody else put in its place.
  */
 static Oid
-airflow_relation(Oid namespace, const char *schema, const char *name, Oid owner)
+airflow_relation(Oid namespace, const char *schema, const char *name, Oid owner, bool wait)
 {
 	Oid relation = get_relname_relid(name, namespace);
 
-	if (OidIsValid(relation))
+	if (OidIsValid(relation) && wait)
 		LockRelationOid(relation, AccessShareLock);
+	else if (OidIsValid(relation) && !ConditionalLockRelationOid(relation, AccessShareLock))
+		raise_locked(relation, AccessShareLock, schema, name,
+					 "Try again when the migration, or whatever else holds it, is done.");
 	if (!OidIsValid(relation) || get_relname_relid(name, namespace) != relation)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("Airflow table \"%s.%s\" does not exist", schema, name),
@@ -373,12 +377,8 @@ airflow_minor(const AirflowTables *tables)
 	return AIRFLOW_3_0;
 }
 
-/*
- * Fill in "tables" for a schema that holds an Airflow 3, and take AccessShareLock on them. Raises a
- * plain error when it does not. Call it again in each transaction.
- */
-void
-airflow_tables(AirflowTables *tables, const char *schema)
+static void
+find_tables(AirflowTables *tables, const char *schema, bool wait)
 {
 	Oid namespace = get_namespace_oid(schema, true);
 	Oid owner = relation_owner(airflow_dag_run(schema));
@@ -392,13 +392,30 @@ airflow_tables(AirflowTables *tables, const char *schema)
 
 	tables->schema = pstrdup(schema);
 	tables->quoted_schema = pstrdup(quote_identifier(schema));
-	tables->dag = airflow_relation(namespace, schema, "dag", owner);
-	tables->dag_run = airflow_relation(namespace, schema, "dag_run", owner);
-	tables->dag_version = airflow_relation(namespace, schema, "dag_version", owner);
-	tables->dag_code = airflow_relation(namespace, schema, "dag_code", owner);
-	tables->serialized_dag = airflow_relation(namespace, schema, "serialized_dag", owner);
-	tables->task_instance = airflow_relation(namespace, schema, "task_instance", owner);
+	tables->dag = airflow_relation(namespace, schema, "dag", owner, wait);
+	tables->dag_run = airflow_relation(namespace, schema, "dag_run", owner, wait);
+	tables->dag_version = airflow_relation(namespace, schema, "dag_version", owner, wait);
+	tables->dag_code = airflow_relation(namespace, schema, "dag_code", owner, wait);
+	tables->serialized_dag = airflow_relation(namespace, schema, "serialized_dag", owner, wait);
+	tables->task_instance = airflow_relation(namespace, schema, "task_instance", owner, wait);
 	tables->minor = airflow_minor(tables);
+}
+
+/*
+ * Fill in "tables" for a schema that holds an Airflow 3, and take AccessShareLock on them. Raises a
+ * plain error when it does not. Call it again in each transaction.
+ */
+void
+airflow_tables(AirflowTables *tables, const char *schema)
+{
+	find_tables(tables, schema, true);
+}
+
+/* The same, but raises 55P03, telling who is in the way, rather than wait for a lock. */
+void
+airflow_tables_at_once(AirflowTables *tables, const char *schema)
+{
+	find_tables(tables, schema, false);
 }
 
 /* A column of dag_run that the trigger uses, and where its number goes. */

@@ -83,6 +83,7 @@ extern const char *airflow_attached_schema(void);
 extern const char *airflow_schema(void);
 extern Oid airflow_dag_run(const char *schema);
 extern void airflow_tables(AirflowTables *tables, const char *schema);
+extern void airflow_tables_at_once(AirflowTables *tables, const char *schema);
 extern bool airflow_has_versions(const char *schema);
 extern AttachState airflow_find_trigger(Oid relation, const AttachedTrigger *trigger,
 										char **trigger_name);

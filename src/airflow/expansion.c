@@ -9,7 +9,6 @@
  */
 #include "expansion.h"
 
-#include "common/int.h"
 #include "miscadmin.h"
 
 #include "airflow/serialized_dag.h"
@@ -21,13 +20,16 @@
 static int64
 multiply_lengths(int64 a, int64 b)
 {
-	int64 product;
+	int64 product = a * b; /* of two that are no more than PG_INT32_MAX */
 
 	if (a == LENGTH_UNRESOLVED || b == LENGTH_UNRESOLVED)
 		return LENGTH_UNRESOLVED;
-	if (pg_mul_s64_overflow(a, b, &product) || product > PG_INT32_MAX)
+	if (product > PG_INT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("a mapped task has too many task instances")));
+						errmsg("a mapped task has too many task instances"),
+						errdetail("The lengths of what it maps over multiply to more than %d.",
+								  PG_INT32_MAX),
+						errhint(HINT_TOO_LARGE)));
 	return product;
 }
 

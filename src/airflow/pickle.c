@@ -87,12 +87,11 @@ put_little_endian(StringInfo out, uint64 value, int bytes)
 		appendStringInfoCharMacro(out, (char) (value >> (8 * i)));
 }
 
-/* "what" may be NULL where it has no name. */
+/* "what" may be NULL where it has no name. Nothing is written after the first such part. */
 static void
 unsupported(Pickler *pickler, const char *what)
 {
-	if (pickler->unsupported == NULL)
-		pickler->unsupported = what ? what : "an object of unknown type";
+	pickler->unsupported = what ? what : "an object of unknown type";
 }
 
 /* A string, which pickle has in UTF-8. */

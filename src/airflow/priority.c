@@ -155,8 +155,10 @@ reachable_weight(TaskGraph *graph, const TaskEdges *edges, int start)
 	if (graph->steps > MAX_STEPS)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("the DAG has too many dependencies to compute priority weights"),
-						errdetail("It has %d tasks and %d dependencies.", graph->count,
-								  graph->downstream.first[graph->count])));
+						errdetail("It has %d tasks and %d dependencies; 5000 tasks of 20 "
+								  "dependencies each can be computed.",
+								  graph->count, graph->downstream.first[graph->count]),
+						errhint(HINT_TOO_LARGE)));
 	CHECK_FOR_INTERRUPTS();
 	return sum;
 }

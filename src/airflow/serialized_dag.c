@@ -34,14 +34,18 @@ static void
 raise_too_large(void)
 {
 	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES)));
+					errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES),
+					errdetail("Larger ones are not read, to save the server's memory."),
+					errhint(HINT_TOO_LARGE)));
 }
 
 static void
 raise_too_many_values(void)
 {
 	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("a serialized DAG has more than %d values", MAX_JSON_VALUES)));
+					errmsg("a serialized DAG has more than %d values", MAX_JSON_VALUES),
+					errdetail("Larger ones are not read, to save the server's memory."),
+					errhint(HINT_TOO_LARGE)));
 }
 
 /*
@@ -196,8 +200,7 @@ decode_data(Datum data, bool isnull, Oid type)
 						errmsg("column \"data\" of serialized_dag has type %s, not json or jsonb",
 							   format_type_be(type))));
 	json = type == JSONBOID ? DatumGetJsonbP(data) : jsonb_from_text(TextDatumGetCString(data));
-	if (JB_ROOT_IS_SCALAR(json) && JsonbExtractScalar(&json->root, &scalar) &&
-		scalar.type == jbvNull)
+	if (JsonbExtractScalar(&json->root, &scalar) && scalar.type == jbvNull)
 		return NULL;
 	return json;
 }

@@ -18,6 +18,10 @@
 /* From this one on a task that has the configuration's defaults says so (client_defaults). */
 #define SERIALIZER_VERSION_DEFAULTS 3
 
+/* What to do about a DAG that is beyond one of the limits on what is computed here. */
+#define HINT_TOO_LARGE                                                                             \
+	"Split the DAG, or pin it with on_mismatch => 'reject', for which nothing of it is computed."
+
 extern Jsonb *serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
 									bool compressed_isnull);
 extern Jsonb *serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version,

@@ -39,13 +39,13 @@ task_field(const TaskLayers *layers, const char *name)
 static void
 raise_unexpected_field(const TaskLayers *layers, const char *name)
 {
-	JsonbValue *task_id = json_member(layers->own, "task_id");
+	/* which task_read() has seen to be a string */
+	char *task_id = json_string(json_member(layers->own, "task_id"));
 
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("field \"%s\" of task \"%s\" has an unexpected type in the serialized "
-					"DAG",
-					name, task_id && task_id->type == jbvString ? json_string(task_id) : "?")));
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("field \"%s\" of task \"%s\" has an unexpected type in the serialized "
+						   "DAG",
+						   name, task_id)));
 }
 
 /* A text field; NULL for JSON null. */

@@ -199,11 +199,29 @@ task_plan_build(Jsonb *data, const RunFacts *run)
 		plan->count++;
 		rows += Max(planned->instances, 1);
 		if (rows > MAX_TASK_INSTANCES)
-			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							errmsg("a run of the DAG has more than %d task instances",
-								   MAX_TASK_INSTANCES)));
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("a run of the DAG has more than %d task instances", MAX_TASK_INSTANCES),
+					 errdetail("Task \"%s\" brings it above that.", planned->task_id),
+					 errhint(HINT_TOO_LARGE)));
 	}
 	return plan;
+}
+
+/* A plan of the same tasks, which can be changed by itself; NULL of NULL. */
+TaskPlan *
+task_plan_copy(const TaskPlan *plan)
+{
+	Size size;
+	TaskPlan *copy;
+
+	if (plan == NULL)
+		return NULL;
+	size = plan->count * sizeof(PlannedTask);
+	copy = palloc(sizeof(TaskPlan));
+	copy->count = plan->count;
+	copy->tasks = memcpy(palloc(Max(size, 1)), plan->tasks, size);
+	return copy;
 }
 
 static int
@@ -219,6 +237,24 @@ task_plan_find(const TaskPlan *plan, const char *task_id)
 	PlannedTask key = {.task_id = (char *) task_id};
 
 	return bsearch(&key, plan->tasks, plan->count, sizeof(PlannedTask), compare_planned_tasks);
+}
+
+/* Does the plan alone have all values of the task? */
+bool
+planned_task_is_known(const PlannedTask *task)
+{
+	return task->unknown_weight_rule == NULL && task->unknown_executor_config == NULL &&
+		   !task->queue_is_configured && !task->retries_are_configured &&
+		   task->configured_weights == NULL;
+}
+
+/* Is there a task instance with that map_index? */
+bool
+planned_task_has_row(const PlannedTask *task, int32 map_index)
+{
+	if (task->instances == NOT_EXPANDED)
+		return map_index == -1;
+	return map_index >= 0 && map_index < task->instances;
 }
 
 /*

@@ -37,9 +37,9 @@ add_error_finding(FindingList *findings, const char *check_name, Severity severi
 }
 
 /*
- * Run every check, each in a subtransaction of its own, with which the locks go that it took: nobody
- * has to wait until all checks are made, or the caller's transaction ends. One that raises an error
- * counts as unknown.
+ * Run every check, each in a subtransaction of its own, with which the locks go that it took:
+ * nobody has to wait until all checks are made, or the caller's transaction ends. One that raises
+ * an error counts as unknown.
  */
 void
 run_health_checks(const Preflight *preflight, const NamedCheck *checks, int count)

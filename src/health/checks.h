@@ -27,8 +27,9 @@ typedef struct Preflight
 } Preflight;
 
 /*
- * A component of Airflow with a heartbeat within this time is alive: twice the 30 seconds after which
- * Airflow itself takes one for dead by default (scheduler_health_check_threshold and its kin).
+ * A component of Airflow with a heartbeat within this time is alive: twice the 30 seconds after
+ * which Airflow itself takes one for dead by default (scheduler_health_check_threshold and its
+ * kin).
  */
 #define ALIVE "1 min"
 

@@ -213,9 +213,7 @@ look_at_session(MigrationStatus *status, const char *schema)
 static const char *
 schema_or_none(void)
 {
-	const char *setting = airflow_pin_airflow_schema;
-
-	if ((setting == NULL || setting[0] == '\0') && airflow_schemas() == NIL)
+	if (airflow_pin_airflow_schema[0] == '\0' && airflow_schemas() == NIL)
 		return NULL;
 	return airflow_schema();
 }

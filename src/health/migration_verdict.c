@@ -301,7 +301,10 @@ tell_activity(MigrationStatus *status)
 					 status->watched_seconds, watched->cpu_seconds, watched->io_bytes / 1e6);
 }
 
-/* Where there is nothing else to tell: a session that is seen for the first time, between statements. */
+/*
+ * Where there is nothing else to tell: a session that is seen for the first time, between
+ * statements.
+ */
 static void
 tell_state(MigrationStatus *status)
 {

@@ -18,6 +18,7 @@
 #include "utils/guc.h"
 
 #include "airflow/catalog.h"
+#include "health/deferred_trigger.h"
 #include "health/label.h"
 #include "health/relations.h"
 #include "health/try_lock.h"
@@ -45,6 +46,16 @@ lock_table(const char *schema, const char *table, LOCKMODE mode)
 					 "Try again when the migration, or whatever else holds it, is done. "
 					 "Nothing was changed.");
 	return relation;
+}
+
+/* Table dag, locked to be written to. */
+static Oid
+lock_dag(const char *schema)
+{
+	Oid dag = lock_table(schema, "dag", RowExclusiveLock);
+
+	require_no_deferred_trigger(dag);
+	return dag;
 }
 
 static void
@@ -93,7 +104,7 @@ pause_all(PG_FUNCTION_ARGS)
 	char *label = required_label(fcinfo);
 	char *reason = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	const char *schema = airflow_schema();
-	Oid dag = lock_table(schema, "dag", RowExclusiveLock);
+	Oid dag = lock_dag(schema);
 	const char *table = quote_qualified_identifier(schema, "dag");
 	OwnerScope scope;
 	TupleDesc description;
@@ -294,7 +305,7 @@ resume(PG_FUNCTION_ARGS)
 	ResumeCall call = {.label = required_label(fcinfo), .schema = airflow_schema()};
 
 	call.quoted_schema = quote_identifier(call.schema);
-	call.dag = lock_table(call.schema, "dag", RowExclusiveLock);
+	call.dag = lock_dag(call.schema);
 	(void) lock_table(call.schema, "dag_tag", AccessShareLock);
 	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -186,9 +186,7 @@ relation_indexes(Oid relation)
 const char *
 health_schema(void)
 {
-	const char *setting = airflow_pin_airflow_schema;
-
-	if ((setting == NULL || setting[0] == '\0') && airflow_schemas() == NIL)
+	if (airflow_pin_airflow_schema[0] == '\0' && airflow_schemas() == NIL)
 	{
 		ereport(NOTICE, (errmsg("this database has no Airflow tables"),
 						 errdetail("No schema has both dag_run and alembic_version."),

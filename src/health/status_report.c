@@ -19,8 +19,8 @@ PG_FUNCTION_INFO_V1(status_report);
 #define MINUTE "'YYYY-MM-DD HH24:MI TZ'"
 
 /*
- * A line a session that migrates. A NULL in a part leaves the part out. The evidence has statements of
- * others, and is not for everybody.
+ * A line a session that migrates. A NULL in a part leaves the part out. The evidence has statements
+ * of others, and is not for everybody.
  */
 static const char *const sessions_sql =
 	"SELECT s.verdict,"

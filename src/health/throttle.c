@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 
 #include "airflow/catalog.h"
+#include "health/deferred_trigger.h"
 #include "health/label.h"
 #include "health/relations.h"
 #include "util/owner_scope.h"
@@ -146,6 +147,7 @@ set_trigger(ThrottleCall *call)
 					.prepare = prepare_trigger};
 
 	table_ddl_run(&ddl);
+	require_no_deferred_trigger(call->dag);
 }
 
 /* Remember the limits that are above; what was remembered under the label before goes on. */

@@ -148,7 +148,7 @@ check_rewrite(const AirflowTables *tables, const PinSpec *spec)
 	if (problem != NULL)
 		raise_cannot_rewrite(
 			spec, psprintf("Its task instances cannot be computed: %s.", problem->message),
-			"Pin with on_mismatch => 'reject', or pin another version.");
+			plan_problem_hint(problem));
 	require_latest(tables, spec->dag_id, &latest);
 	if ((removed_task = removed_task_problem(tables, spec->version, &latest)) != NULL)
 		raise_cannot_rewrite(

@@ -93,10 +93,14 @@ find_target(const AirflowTables *tables, const RunRequest *request, const Pin *p
 			 "Give the number of an existing version, or \"latest\".");
 		return false;
 	}
-	if (!version_latest(tables, request->dag_id, &latest) ||
-		(request->override == OVERRIDE_NUMBER &&
-		 !version_by_number(tables, request->dag_id, request->override_number,
-							&decision->effective)))
+	if (!version_latest(tables, request->dag_id, &latest))
+	{
+		fail(decision, "The run's conf asks for a version, but the DAG has none.",
+			 "Wait until the DAG processor has parsed it.");
+		return false;
+	}
+	if (request->override == OVERRIDE_NUMBER &&
+		!version_by_number(tables, request->dag_id, request->override_number, &decision->effective))
 	{
 		fail(decision,
 			 psprintf("The run's conf asks for version %d, which does not exist.",

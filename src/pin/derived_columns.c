@@ -20,23 +20,59 @@ const DerivedColumn derived_columns[DERIVED_COLUMNS] = {
 	{"priority_weight", INT4OID, offsetof(PlannedTask, priority_weight)},
 };
 
+/* A plan's value of a number. */
+static int32
+planned_number(int column, const PlannedTask *task)
+{
+	return *(const int32 *) ((const char *) task + derived_columns[column].offset);
+}
+
+/* A plan's value of anything else: a C string or a bytea, NULL for SQL NULL. */
+static void *
+planned_pointer(int column, const PlannedTask *task)
+{
+	return *(void *const *) ((const char *) task + derived_columns[column].offset);
+}
+
+bool
+planned_is_null(int column, const PlannedTask *task)
+{
+	return derived_columns[column].type != INT4OID && planned_pointer(column, task) == NULL;
+}
+
+/* Do two plans have the same value, or NULL both? */
+bool
+planned_equal(int column, const PlannedTask *a, const PlannedTask *b)
+{
+	void *left;
+	void *right;
+
+	if (derived_columns[column].type == INT4OID)
+		return planned_number(column, a) == planned_number(column, b);
+	left = planned_pointer(column, a);
+	right = planned_pointer(column, b);
+	if (left == NULL || right == NULL)
+		return left == right;
+	if (derived_columns[column].type == TEXTOID)
+		return strcmp(left, right) == 0;
+	return VARSIZE(left) == VARSIZE(right) && memcmp(left, right, VARSIZE(left)) == 0;
+}
+
 /* The values that a plan has for a task. */
 void
 derived_from_plan(DerivedValues *derived, const PlannedTask *task)
 {
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
 	{
-		const char *field = (const char *) task + derived_columns[i].offset;
-
-		derived->nulls[i] = false;
-		if (derived_columns[i].type == INT4OID)
-			derived->values[i] = Int32GetDatum(*(const int32 *) field);
-		else if (*(void *const *) field == NULL)
-			derived->nulls[i] = true;
+		derived->nulls[i] = planned_is_null(i, task);
+		if (derived->nulls[i])
+			derived->values[i] = (Datum) 0;
+		else if (derived_columns[i].type == INT4OID)
+			derived->values[i] = Int32GetDatum(planned_number(i, task));
 		else if (derived_columns[i].type == TEXTOID)
-			derived->values[i] = CStringGetTextDatum(*(char *const *) field);
+			derived->values[i] = CStringGetTextDatum(planned_pointer(i, task));
 		else
-			derived->values[i] = PointerGetDatum(*(void *const *) field);
+			derived->values[i] = PointerGetDatum(planned_pointer(i, task));
 	}
 }
 

@@ -8,7 +8,7 @@
 
 #include "catalog/pg_type.h"
 
-#include "pin/adopt_version.h"
+#include "pin/rewritten_runs.h"
 #include "util/query.h"
 
 static bool

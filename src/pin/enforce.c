@@ -24,10 +24,10 @@
 
 #include "airflow/catalog.h"
 #include "airflow/serialized_dag.h"
-#include "pin/adopt_version.h"
 #include "pin/cache.h"
 #include "pin/decide.h"
 #include "pin/decision_log.h"
+#include "pin/rewritten_runs.h"
 #include "util/guarded.h"
 #include "util/trigger_call.h"
 
@@ -208,6 +208,8 @@ keep_decision(DecideCall *call)
 	decision->hint = decision->hint ? pstrdup(decision->hint) : NULL;
 	decision->effective_commit =
 		decision->effective_commit ? pstrdup(decision->effective_commit) : NULL;
+	decision->effective.dag_hash =
+		decision->effective.dag_hash ? pstrdup(decision->effective.dag_hash) : NULL;
 	MemoryContextSwitchTo(saved);
 }
 
@@ -289,17 +291,34 @@ set_failed(const NewRun *run, HeapTuple tuple)
 	return heap_modify_tuple_by_cols(tuple, run->desc, count, columns, values, nulls);
 }
 
+/* Its task instances will come with the version that was asked for. */
+static void
+note_rewritten_run(Oid relation, const RunRequest *request, const Decision *decision)
+{
+	ChangedRun run = {.dag_run_id = request->id,
+					  .dag_id = request->dag_id,
+					  .run_id = request->run_id,
+					  .airflow_schema = get_namespace_name(get_rel_namespace(relation)),
+					  .requested_commit = request->commit,
+					  .effective = decision->effective.id,
+					  .effective_hash = decision->effective.dag_hash};
+
+	if (request->version == NULL)
+		return;
+	run.has_requested = true;
+	run.requested = *request->version;
+	rewritten_run_add(&run);
+}
+
 static HeapTuple
-apply_decision(const NewRun *run, const RunRequest *request, const Decision *decision)
+apply_decision(const NewRun *run, Oid relation, const RunRequest *request, const Decision *decision)
 {
 	HeapTuple tuple = run->tuple;
 
 	if (decision->rewritten && decision->has_effective)
 	{
 		tuple = set_version(run, decision);
-		if (request->version != NULL)
-			adopt_version_of_run(request->dag_id, request->run_id, request->version,
-								 &decision->effective.id);
+		note_rewritten_run(relation, request, decision);
 	}
 	if (decision->action == RUN_REJECT || decision->action == RUN_FAILED)
 		tuple = set_failed(run, tuple);
@@ -398,7 +417,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 	if (call.decision.action == RUN_LATEST || call.decision.action == RUN_MATCHES)
 		return run->tuple;
 	decision_log(&request, &call.decision);
-	return apply_decision(run, &request, &call.decision);
+	return apply_decision(run, relation, &request, &call.decision);
 }
 
 /* What is not let pass at once: the DAG is not in the cache, or has pins, or unpinned ones are refused. */

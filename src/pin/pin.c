@@ -119,7 +119,21 @@ run_types_mask(HeapTuple tuple, TupleDesc desc)
 	return mask;
 }
 
-/* A column that is NOT NULL, as long as nobody has dropped that. */
+/* A column has what the table's constraints forbid: somebody has dropped them. */
+static void
+raise_unusable(HeapTuple tuple, TupleDesc desc, int column, const char *value)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		 errmsg("column \"%s\" of pinned_version is %s",
+				NameStr(TupleDescAttr(desc, column - 1)->attname), value),
+		 errdetail("So the pin of DAG \"%s\" cannot be read. The constraint that keeps this from "
+				   "happening was dropped.",
+				   column_text(tuple, desc, COLUMN_DAG_ID)),
+		 errhint("Unpin the DAG, add the constraint again, and pin the DAG.")));
+}
+
 static Datum
 required_column(HeapTuple tuple, TupleDesc desc, int column)
 {
@@ -127,7 +141,7 @@ required_column(HeapTuple tuple, TupleDesc desc, int column)
 	Datum value = heap_getattr(tuple, column, desc, &isnull);
 
 	if (isnull)
-		elog(ERROR, "column %d of pinned_version is NULL", column);
+		raise_unusable(tuple, desc, column, "NULL");
 	return value;
 }
 
@@ -147,7 +161,7 @@ pin_from_tuple(Pin *pin, HeapTuple tuple, TupleDesc desc)
 	pin->allow_override = DatumGetBool(required_column(tuple, desc, COLUMN_ALLOW_OVERRIDE));
 	pin->hold_reruns = strcmp(reruns, "pinned") == 0;
 	if (!on_mismatch_from_name(on_mismatch, &action))
-		elog(ERROR, "unexpected on_mismatch \"%s\" in pinned_version", on_mismatch);
+		raise_unusable(tuple, desc, COLUMN_ON_MISMATCH, psprintf("\"%s\"", on_mismatch));
 	pin->on_mismatch = action;
 	pin->run_types = run_types_mask(tuple, desc);
 	pin->bundle_name = column_text(tuple, desc, COLUMN_BUNDLE_NAME);
@@ -277,7 +291,7 @@ pins_ruling(const PinList *list, TimestampTz at)
 const Pin *
 pins_holding(const PinList *list, const pg_uuid_t *version, TimestampTz at)
 {
-	for (int i = 0; list != NULL && i < list->count; i++)
+	for (int i = 0; i < list->count; i++)
 		if (at < list->pins[i].expires_at && list->pins[i].on_mismatch != ON_MISMATCH_OBSERVE &&
 			memcmp(&list->pins[i].dag_version_id, version, sizeof(pg_uuid_t)) == 0)
 			return &list->pins[i];

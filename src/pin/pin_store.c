@@ -26,10 +26,10 @@ run_as_owner(const char *sql, QueryArgs *args, long limit)
 }
 
 /*
- * Let only one transaction at a time change the pins of a DAG. A row of pin_lock is locked by writing
- * it, so that a transaction whose snapshot is older than the last change fails with a serialization
- * error, rather than work on pins that are no more. Row locks: as many as there are DAGs, and nobody
- * who may not pin can take one. Runs never wait for them.
+ * Let only one transaction at a time change the pins of a DAG. A row of pin_lock is locked by
+ * writing it, so that a transaction whose snapshot is older than the last change fails with a
+ * serialization error, rather than work on pins that are no more. Row locks: as many as there are
+ * DAGs, and nobody who may not pin can take one. Runs never wait for them.
  */
 void
 pin_store_lock(const char *dag_id)

@@ -55,3 +55,11 @@ plan_problem(const AirflowTables *tables, const char *dag_id, const DagVersion *
 
 	return guarded_call(plan_version, &check);
 }
+
+/* What to do about it. */
+char *
+plan_problem_hint(const ErrorData *problem)
+{
+	return problem->hint ? problem->hint
+						 : "Pin with on_mismatch => 'reject', or pin another version.";
+}

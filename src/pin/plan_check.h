@@ -11,5 +11,6 @@
 
 extern ErrorData *plan_problem(const AirflowTables *tables, const char *dag_id,
 							   const DagVersion *version, bool with_earlier_runs);
+extern char *plan_problem_hint(const ErrorData *problem);
 
 #endif

@@ -34,32 +34,22 @@
 #include "airflow/serialized_dag.h"
 #include "airflow/task_plan.h"
 #include "airflow/version.h"
-#include "pin/adopt_version.h"
+#include "pin/changed_run.h"
 #include "pin/configured_defaults.h"
 #include "pin/decision_log.h"
 #include "pin/earlier_runs.h"
+#include "pin/rewritten_runs.h"
 #include "pin/task_instances.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-/* The row that was inserted, and not an older one that ON CONFLICT led to. */
-#define SAME_ROW(id) " AND (" id "::text IS NULL OR id::text = " id ")"
-
-/* The row of run_decision that the trigger fires for. */
-typedef struct ChangedRun
+/* What the trigger fires for: a row of run_decision. */
+typedef struct Decided
 {
 	char *id;
-	char *dag_run_id; /* NULL: unknown */
-	char *dag_id;
-	char *run_id;
-	char *airflow_schema;
-	pg_uuid_t requested;
-	bool has_requested;
-	char *requested_commit;
-	pg_uuid_t effective;
-	char *effective_hash;
-} ChangedRun;
+	ChangedRun run;
+} Decided;
 
 PG_FUNCTION_INFO_V1(reconcile_run);
 
@@ -103,9 +93,11 @@ column_uuid(TriggerData *trigger, const char *column, pg_uuid_t *uuid)
 }
 
 static void
-read_changed_run(TriggerData *trigger, ChangedRun *run)
+read_decided(TriggerData *trigger, Decided *decided)
 {
-	run->id = column_text(trigger, "id");
+	ChangedRun *run = &decided->run;
+
+	decided->id = column_text(trigger, "id");
 	run->dag_run_id = column_text(trigger, "dag_run_id");
 	run->dag_id = column_text(trigger, "dag_id");
 	run->run_id = column_text(trigger, "run_id");
@@ -115,89 +107,6 @@ read_changed_run(TriggerData *trigger, ChangedRun *run)
 	run->has_requested = column_uuid(trigger, "requested_dag_version_id", &run->requested);
 	if (!column_uuid(trigger, "effective_dag_version_id", &run->effective))
 		elog(ERROR, "run_decision has no effective_dag_version_id");
-}
-
-/*
- * What the plan needs to know of the run itself. False: it is not the run that was decided about.
- * The trigger decides before the row is in the table, and it may never get there (ON CONFLICT DO
- * NOTHING, another trigger); an older run of that run_id must be left alone.
- */
-static bool
-read_run_facts(const ChangedRun *run, RunFacts *facts)
-{
-	static KeptPlan plan;
-	QueryArgs args = {0};
-	bool isnull;
-	Datum inserted_by;
-
-	arg_text(&args, run->dag_id);
-	arg_text(&args, run->run_id);
-	arg_uuid(&args, &run->effective);
-	arg_text(&args, run->dag_run_id);
-	query_run_kept(&plan,
-				   psprintf("SELECT xmin, run_type, logical_date FROM %s.dag_run WHERE dag_id = $1"
-							" AND run_id = $2 AND created_dag_version_id = $3" SAME_ROW("$4"),
-							quote_identifier(run->airflow_schema)),
-				   &args, 1);
-	if (SPI_processed == 0)
-		return false;
-	inserted_by = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	facts->is_backfill = strcmp(row_required_text(0, 2), "backfill") == 0;
-	facts->has_logical_date = !row_is_null(0, 3);
-	facts->logical_date = row_timestamp(0, 3);
-	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(inserted_by));
-}
-
-static TaskPlan *
-plan_effective(const AirflowTables *tables, const ChangedRun *run, const RunFacts *facts)
-{
-	char *hash = NULL;
-	Jsonb *data = serialized_dag_load(tables, &run->effective, &hash);
-
-	if (data == NULL)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-						errmsg("the serialized DAG of the pinned version no longer exists")));
-	if (run->effective_hash != NULL && strcmp(hash, run->effective_hash) != 0)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the pinned version was changed while the run was created")));
-	return task_plan_build(data, facts);
-}
-
-/* What planning the requested version takes, for guarded_call(). */
-typedef struct PlanRequested
-{
-	const AirflowTables *tables;
-	const ChangedRun *run;
-	const RunFacts *facts;
-	MemoryContext context;
-	TaskPlan *plan;
-} PlanRequested;
-
-static void
-plan_requested(void *arg)
-{
-	PlanRequested *call = arg;
-	MemoryContext saved = MemoryContextSwitchTo(call->context);
-	Jsonb *data = serialized_dag_load(call->tables, &call->run->requested, NULL);
-
-	if (data != NULL)
-		call->plan = task_plan_build(data, call->facts);
-	MemoryContextSwitchTo(saved);
-}
-
-/*
- * The plan of the version that Airflow asked for, or NULL when it cannot be told: then no value
- * can be recognized as a mutation hook's, and all are set.
- */
-static TaskPlan *
-plan_of_requested(const AirflowTables *tables, const ChangedRun *run, const RunFacts *facts)
-{
-	PlanRequested call = {.tables = tables, .run = run, .facts = facts};
-
-	call.context = CurrentMemoryContext;
-	if (!run->has_requested || guarded_call(plan_requested, &call) != NULL)
-		return NULL;
-	return call.plan;
 }
 
 /* Have the two versions the same content, as after a commit that changes only function bodies? */
@@ -214,25 +123,55 @@ same_content(const AirflowTables *tables, const ChangedRun *run)
 		   strcmp(run->effective_hash, effective.dag_hash) == 0;
 }
 
+/*
+ * The plans as they were made when the task instances were inserted, or else made now. What they
+ * leave open is filled in, here and not in those of the adoption, which outlive this call.
+ */
 static void
-set_task_instances(const AirflowTables *tables, const ChangedRun *run, const RunFacts *facts)
+complete_plans(const AirflowTables *tables, const ChangedRun *run, const RunFacts *facts,
+			   const Adoption *adoption, RunPlans *plans)
 {
-	TaskPlan *wanted = plan_effective(tables, run, facts);
-	TaskPlan *requested = plan_of_requested(tables, run, facts);
 	OwnerScope scope;
 
+	if (adoption != NULL && adoption->plans.wanted != NULL)
+	{
+		changed_run_check(tables, run);
+		plans->wanted = task_plan_copy(adoption->plans.wanted);
+		plans->requested = task_plan_copy(adoption->plans.requested);
+	}
+	else
+		changed_run_plan(tables, run, facts, CurrentMemoryContext, plans);
 	owner_scope_enter_foreign(&scope, tables->task_instance);
-	configured_defaults_fill(tables, run->dag_id, run->run_id, &run->effective, wanted, requested);
+	configured_defaults_fill(tables, run->dag_id, run->run_id, &run->effective, plans->wanted,
+							 plans->requested);
 	owner_scope_leave(&scope);
 	/* with the same content, what cannot be computed is what Airflow has just created */
 	if (!same_content(tables, run))
 	{
 		owner_scope_enter_foreign(&scope, tables->task_instance);
-		earlier_runs_fill(tables, run->dag_id, &run->effective, wanted);
+		earlier_runs_fill(tables, run->dag_id, &run->effective, plans->wanted);
 		owner_scope_leave(&scope);
 	}
+}
+
+/* Which columns did Airflow leave empty? NULL: the rows still show it. */
+static const bool *
+left_empty(const Adoption *adoption)
+{
+	return adoption != NULL && adoption->tasks != NULL ? adoption->left_empty : NULL;
+}
+
+static void
+set_task_instances(const AirflowTables *tables, const ChangedRun *run, const RunFacts *facts)
+{
+	const Adoption *adoption = rewritten_run_adoption(run);
+	RunPlans plans;
+	OwnerScope scope;
+
+	complete_plans(tables, run, facts, adoption, &plans);
 	owner_scope_enter(&scope, tables->task_instance);
-	task_instances_apply(tables, run->dag_id, run->run_id, &run->effective, wanted, requested);
+	task_instances_apply(tables, run->dag_id, run->run_id, &run->effective, &plans,
+						 left_empty(adoption));
 	owner_scope_leave(&scope);
 }
 
@@ -254,45 +193,59 @@ reconcile(void *arg)
 	Reconcile *call = arg;
 	const ChangedRun *run = call->run;
 	AirflowTables tables;
-	OwnerScope scope;
 	RunFacts facts;
 
 	SPI_connect();
 	airflow_tables(&tables, run->airflow_schema);
-	owner_scope_enter_foreign(&scope, tables.dag_run);
-	call->found = read_run_facts(run, &facts);
-	owner_scope_leave(&scope);
+	call->found = changed_run_facts(run, &facts);
 	if (call->found)
 		set_task_instances(&tables, run, &facts);
 	SPI_finish();
 }
 
-/*
- * GuardedCall: give the task instances that got the pinned version when they were inserted
- * (adopt_version.c) the one that Airflow asked for again.
- */
 static void
-give_back_version(void *arg)
+give_back_version(const AirflowTables *tables, const ChangedRun *run)
 {
-	const ChangedRun *run = arg;
 	QueryArgs args = {0};
-	AirflowTables tables;
-	OwnerScope scope;
 
-	if (!run->has_requested || !version_was_adopted(run->dag_id, run->run_id, &run->effective))
-		return;
-	SPI_connect();
-	airflow_tables(&tables, run->airflow_schema);
 	arg_text(&args, run->dag_id);
 	arg_text(&args, run->run_id);
 	arg_uuid(&args, &run->requested);
 	arg_uuid(&args, &run->effective);
-	owner_scope_enter(&scope, tables.task_instance);
 	query_run(psprintf("UPDATE %1$s.task_instance SET dag_version_id = (SELECT v.id"
 					   " FROM %1$s.dag_version v WHERE v.id = $3 FOR KEY SHARE)"
 					   " WHERE dag_id = $1 AND run_id = $2 AND dag_version_id = $4",
-					   tables.quoted_schema),
+					   tables->quoted_schema),
 			  &args, false, 0);
+}
+
+/*
+ * GuardedCall: make of the task instances that became the pinned version's when they were inserted
+ * (adoption.c) what Airflow asked for again.
+ */
+static void
+give_back(void *arg)
+{
+	const ChangedRun *run = arg;
+	Adoption *adoption = rewritten_run_adoption(run);
+	AirflowTables tables;
+	OwnerScope scope;
+
+	if (adoption == NULL || !adoption->active)
+		return;
+	adoption->active = false;
+	SPI_connect();
+	airflow_tables(&tables, run->airflow_schema);
+	owner_scope_enter(&scope, tables.task_instance);
+	if (adoption->tasks == NULL)
+		give_back_version(&tables, run);
+	else
+	{
+		RunPlans back = {.wanted = adoption->plans.requested, .requested = adoption->plans.wanted};
+
+		task_instances_apply(&tables, run->dag_id, run->run_id, &run->requested, &back,
+							 adoption->left_empty);
+	}
 	owner_scope_leave(&scope);
 	SPI_finish();
 }
@@ -300,6 +253,7 @@ give_back_version(void *arg)
 /* What failing a run takes, for guarded_call(). */
 typedef struct FailRun
 {
+	const char *decision_id;
 	const ChangedRun *run;
 	const char *reason;
 } FailRun;
@@ -335,7 +289,7 @@ fail_run(void *arg)
 			  &args, false, 0);
 	owner_scope_leave(&scope);
 	SPI_finish();
-	give_back_version((void *) run);
+	give_back((void *) run);
 }
 
 /*
@@ -372,7 +326,7 @@ amend_decision(void *arg)
 	OwnerScope scope;
 
 	SPI_connect();
-	arg_text(&args, call->run->id);
+	arg_text(&args, call->decision_id);
 	arg_text(&args, call->reason);
 	owner_scope_enter(&scope, pin_relation("run_decision"));
 	query_run("UPDATE airflow_pin.run_decision SET action = 'failed', effective_version = NULL,"
@@ -409,9 +363,9 @@ failure_reason(const ErrorData *error)
 Datum
 reconcile_run(PG_FUNCTION_ARGS)
 {
-	ChangedRun run;
-	Reconcile call = {.run = &run};
-	FailRun failure = {.run = &run};
+	Decided decided;
+	Reconcile call = {.run = &decided.run};
+	FailRun failure = {.run = &decided.run};
 	ErrorData *error;
 
 	check_trigger_call(fcinfo);
@@ -426,20 +380,21 @@ reconcile_run(PG_FUNCTION_ARGS)
 						   "commits."),
 				 errhint("Do not use SET CONSTRAINTS ALL IMMEDIATE before inserting runs.")));
 
-	read_changed_run((TriggerData *) fcinfo->context, &run);
+	read_decided((TriggerData *) fcinfo->context, &decided);
+	failure.decision_id = decided.id;
 	error = guarded_call(reconcile, &call);
 	if (error != NULL)
 	{
 		failure.reason = failure_reason(error);
 		if (guarded_call(fail_run, &failure) != NULL)
-			stop_run(&run);
+			stop_run(&decided.run);
 		report_failure(&failure);
 	}
 	else if (!call.found)
 	{
 		failure.reason = "The run was not inserted, or its version was changed again in the same "
 						 "transaction.";
-		(void) guarded_call(give_back_version, &run);
+		(void) guarded_call(give_back, &decided.run);
 		report_failure(&failure);
 	}
 	return PointerGetDatum(NULL);

@@ -5,16 +5,13 @@
 #include "airflow_pin.h"
 
 #include "access/htup_details.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "funcapi.h"
 #include "utils/array.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -27,7 +24,6 @@
 #include "pin/pin.h"
 #include "pin/plan_check.h"
 #include "util/guarded.h"
-#include "util/lock_blockers.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"
@@ -70,7 +66,7 @@ resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVer
 		decision->detail =
 			psprintf("The task instances of the pinned version cannot be computed: %s. %s",
 					 problem->message, problem->detail ? problem->detail : "");
-		decision->hint = "Pin another version, or pin with on_mismatch => 'reject'.";
+		decision->hint = plan_problem_hint(problem);
 	}
 }
 
@@ -314,38 +310,16 @@ emit_pin(FunctionCallInfo fcinfo, SPITupleTable *table, uint64 row, const Airflo
 	result_row(fcinfo, values, nulls);
 }
 
-/* Raise 55P03 when one of the tables that pins are compared with is locked, as by a migration. */
-static void
-require_unlocked(const char *schema)
-{
-	static const char *const names[] = {"dag",		"dag_run",		  "dag_version",
-										"dag_code", "serialized_dag", "task_instance"};
-	Oid namespace = get_namespace_oid(schema, true);
-
-	for (int i = 0; i < (int) lengthof(names); i++)
-	{
-		Oid relation = OidIsValid(namespace) ? get_relname_relid(names[i], namespace) : InvalidOid;
-
-		if (OidIsValid(relation) && !ConditionalLockRelationOid(relation, AccessShareLock))
-			raise_locked(relation, AccessShareLock, schema, names[i],
-						 "Pins are compared with it. Try again when the migration, or whatever "
-						 "else holds it, is done.");
-	}
-}
-
 /* GuardedCall: Airflow's tables, where there are any. */
 static void
 find_tables(void *arg)
 {
-	const char *schema = airflow_schema();
-
-	require_unlocked(schema);
-	airflow_tables(arg, schema);
+	airflow_tables_at_once(arg, airflow_schema());
 }
 
 /*
- * pins(). Also tells the pins of a database whose Airflow tables are gone, but not that a version is
- * missing where its table is only locked: then it says who has locked it, and does not wait.
+ * pins(). Also tells the pins of a database whose Airflow tables are gone, but not that a version
+ * is missing where its table is only locked: then it says who has locked it, and does not wait.
  */
 Datum
 pin_pins(PG_FUNCTION_ARGS)

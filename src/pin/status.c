@@ -11,11 +11,11 @@
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "airflow/catalog.h"
+#include "health/revision.h"
 #include "pin/in_force.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
@@ -28,6 +28,7 @@ typedef struct StatusReport
 	FunctionCallInfo fcinfo;
 	const char *schema;	  /* NULL: not to be told */
 	const char *obstacle; /* why not */
+	List *revisions;	  /* of the schema */
 } StatusReport;
 
 PG_FUNCTION_INFO_V1(pin_status);
@@ -40,7 +41,7 @@ report(StatusReport *status, const char *item, const char *state, const char *de
 	result_row_texts(status->fcinfo, lengthof(texts), texts);
 }
 
-/* Versions are "major.minor". */
+/* Versions are "major.minor"; of one from elsewhere no more is read than an int holds. */
 static bool
 is_older(const char *version, const char *than)
 {
@@ -49,8 +50,8 @@ is_older(const char *version, const char *than)
 	int than_major = 0;
 	int than_minor = 0;
 
-	(void) sscanf(version, "%d.%d", &major, &minor);
-	(void) sscanf(than, "%d.%d", &than_major, &than_minor);
+	(void) sscanf(version, "%9d.%9d", &major, &minor);
+	(void) sscanf(than, "%9d.%9d", &than_major, &than_minor);
 	return major < than_major || (major == than_major && minor < than_minor);
 }
 
@@ -118,29 +119,29 @@ report_schema(StatusReport *status)
 				   : "has no DAG versions: pinning needs \"airflow db migrate\" to Airflow 3");
 }
 
-/* The revision of the schema, unless somebody holds a lock that would make us wait for it. */
+/* GuardedCall: read the revision of the schema, where there is a table for it. */
+static void
+find_revision(void *arg)
+{
+	StatusReport *status = arg;
+
+	if (revisions_exist(status->schema, CORE_VERSION_TABLE))
+		status->revisions = read_revisions(status->schema, CORE_VERSION_TABLE);
+}
+
 static void
 report_revision(StatusReport *status)
 {
-	Oid namespace = get_namespace_oid(status->schema, true);
-	Oid relation =
-		OidIsValid(namespace) ? get_relname_relid("alembic_version", namespace) : InvalidOid;
-	OwnerScope scope;
+	ErrorData *error = guarded_look(find_revision, status);
 
-	if (!OidIsValid(relation) || !relation_is_table(relation))
-		report(status, "airflow_revision", "unknown", "there is no table alembic_version");
-	else if (!ConditionalLockRelationOid(relation, AccessShareLock))
-		report(status, "airflow_revision", "unknown", "alembic_version is locked by a migration");
+	if (error != NULL)
+		report(status, "airflow_revision", "unknown", error_text(error));
+	else if (status->revisions == NIL)
+		report(status, "airflow_revision", "none",
+			   "table " CORE_VERSION_TABLE " is empty or missing");
 	else
-	{
-		owner_scope_enter_foreign(&scope, relation);
-		query_run(psprintf("SELECT version_num FROM %s.alembic_version",
-						   quote_identifier(status->schema)),
-				  NULL, true, 1);
-		owner_scope_leave(&scope);
-		report(status, "airflow_revision", SPI_processed > 0 ? row_text(0, 1) : "none",
-			   "alembic_version of the Airflow core tables");
-	}
+		report(status, "airflow_revision", linitial(status->revisions),
+			   CORE_VERSION_TABLE " of the Airflow core tables");
 }
 
 static void

@@ -109,24 +109,11 @@ find_left_empty(Reconciliation *work)
 	for (int row = 0; work->requested != NULL && row < work->existing_count; row++)
 	{
 		const PlannedTask *task = task_plan_find(work->requested, work->existing[row].task_id);
-		DerivedValues planned;
 
-		if (task != NULL)
-			derived_from_plan(&planned, task);
 		for (int i = 0; i < DERIVED_COLUMNS; i++)
-			if (task == NULL || planned.nulls[i] || !work->existing[row].derived.nulls[i])
+			if (task == NULL || planned_is_null(i, task) || !work->existing[row].derived.nulls[i])
 				work->left_empty[i] = false;
 	}
-}
-
-static bool
-is_wanted(const PlannedTask *task, int32 map_index)
-{
-	if (task == NULL)
-		return false;
-	if (task->instances == NOT_EXPANDED)
-		return map_index == -1;
-	return map_index >= 0 && map_index < task->instances;
 }
 
 /*
@@ -139,16 +126,13 @@ decide_values(const Reconciliation *work, const PlannedTask *task, const Existin
 {
 	const PlannedTask *before =
 		work->requested && own ? task_plan_find(work->requested, task->task_id) : NULL;
-	DerivedValues requested;
 
 	derived_from_plan(result, task);
-	if (before != NULL)
-		derived_from_plan(&requested, before);
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
 	{
 		if (work->left_empty[i])
 			result->nulls[i] = true;
-		else if (before != NULL && derived_equal(i, &requested, result))
+		else if (before != NULL && planned_equal(i, before, task))
 			derived_copy(i, result, &own->derived);
 	}
 }
@@ -157,18 +141,19 @@ static void
 sort_existing_row(Reconciliation *work, ExistingRow *row)
 {
 	PlannedTask *task = task_plan_find(work->wanted, row->task_id);
+	bool wanted = task != NULL && planned_task_has_row(task, row->map_index);
 	bool changed = memcmp(&row->version, work->version, sizeof(row->version)) != 0;
 	DerivedValues values;
 	int number;
 
-	if (!is_wanted(task, row->map_index))
+	if (!wanted)
 		work->deletes[work->delete_count++] = UUIDPGetDatum(&row->id);
 	if (task == NULL)
 		return;
 
 	number = task - work->wanted->tasks;
 	work->sibling[number] = row;
-	if (!is_wanted(task, row->map_index))
+	if (!wanted)
 		return;
 	work->present[number][Max(row->map_index, 0)] = true;
 	decide_values(work, task, row, &values);
@@ -227,24 +212,28 @@ compare_rows(Reconciliation *work)
 }
 
 /*
- * Make the run's task instances those of "wanted". "requested" is the plan that Airflow created
- * them from, or NULL when that is not known. Inserts come first: they copy from a row that may
- * have to go.
+ * Make the run's task instances those of the wanted plan. The requested one is what they were
+ * created from, where that is known. "left_empty" tells which columns Airflow has left empty, NULL
+ * that the rows are as Airflow created them and show it. Inserts come first: they copy from a row
+ * that may have to go.
  */
 void
 task_instances_apply(const AirflowTables *tables, const char *dag_id, const char *run_id,
-					 const pg_uuid_t *version, const TaskPlan *wanted, const TaskPlan *requested)
+					 const pg_uuid_t *version, const RunPlans *plans, const bool *left_empty)
 {
 	Reconciliation work = {.tables = tables,
 						   .dag_id = dag_id,
 						   .run_id = run_id,
 						   .version = version,
-						   .wanted = wanted,
-						   .requested = requested};
+						   .wanted = plans->wanted,
+						   .requested = plans->requested};
 
 	read_existing(&work);
 	check_at_commit(&work);
-	find_left_empty(&work);
+	if (left_empty != NULL)
+		memcpy(work.left_empty, left_empty, sizeof(work.left_empty));
+	else
+		find_left_empty(&work);
 	compare_rows(&work);
 	if (work.inserts.count > 0)
 		task_instances_insert(tables, dag_id, run_id, version, &work.inserts,

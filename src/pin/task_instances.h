@@ -10,10 +10,10 @@
 #include "utils/uuid.h"
 
 #include "airflow/catalog.h"
-#include "airflow/task_plan.h"
+#include "pin/changed_run.h"
 
 extern void task_instances_apply(const AirflowTables *tables, const char *dag_id,
 								 const char *run_id, const pg_uuid_t *version,
-								 const TaskPlan *wanted, const TaskPlan *requested);
+								 const RunPlans *plans, const bool *left_empty);
 
 #endif

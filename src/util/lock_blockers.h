@@ -12,7 +12,7 @@
 /*
  * SQL: the pids in the way of a lock that waits, "w" (pid, mode, database, relation) of all_locks,
  * which is pg_locks. On a standby the startup process replays what the primary locked;
- * pg_blocking_pids() does not know it. It alone waits for ACCESS EXCLUSIVE there, behind any holder.
+ * pg_blocking_pids() does not know it. It alone waits for ACCESS EXCLUSIVE there, behind any lock.
  */
 #define BLOCKING_PIDS                                                                              \
 	"CASE WHEN pg_is_in_recovery() AND w.mode = 'AccessExclusiveLock'"                             \

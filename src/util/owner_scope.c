@@ -64,8 +64,8 @@ owner_scope_enter_foreign(OwnerScope *scope, Oid relation)
 }
 
 /*
- * Undo it, and with it every setting that was changed in between: a search_path that the owner's code
- * leaves in the session of a superuser would lead the superuser to the owner's functions.
+ * Undo it, and with it every setting that was changed in between: a search_path that the owner's
+ * code leaves in the session of a superuser would lead the superuser to the owner's functions.
  */
 void
 owner_scope_leave(OwnerScope *scope)

@@ -55,8 +55,8 @@ require_after_delete_statement(FunctionCallInfo fcinfo, const char *function)
 }
 
 /*
- * Is the row that a trigger on this table was fired for one that COPY brings? A trigger is told nothing
- * of its statement, but COPY says in the error context where it is.
+ * Is the row that a trigger on this table was fired for one that COPY brings? A trigger is told
+ * nothing of its statement, but COPY says in the error context where it is.
  */
 bool
 row_is_copied(Oid relation)

@@ -25,6 +25,8 @@ RUNS_REMOVED_TASKS = AIRFLOW >= (3, 1)
 HAS_PARTITIONS = AIRFLOW >= (3, 2)
 # Can whoever clears a run choose its version? If not, it stays at its version, and moves to the latest commit.
 CLEARING_CHOOSES = AIRFLOW >= (3, 1)
+# Can a DAG say (rerun_with_latest_version) to which version clearing takes its runs where whoever clears does not?
+DAG_CHOOSES_RERUNS = AIRFLOW >= (3, 3)
 # Does the DAG processor run a DAG's own callbacks? Seen in the lab without a pin, and without our triggers.
 CALLS_BACK_FOR_DAGS = AIRFLOW < (3, 1) or AIRFLOW >= (3, 3)
 

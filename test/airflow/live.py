@@ -351,8 +351,9 @@ class Live(Story):
         run = self.lab.wait_for_run("unrun", run_id)
         return wrong_values(run, {"version_number": version, "bundle_version": commit})
 
-    def clear(self, dag_id: str, run_id: str, latest: bool) -> tuple[int, str]:
-        choice = {"run_on_latest_version": latest} if CLEARING_CHOOSES else {}
+    def clear(self, dag_id: str, run_id: str, latest: bool | None) -> tuple[int, str]:
+        """With None Airflow chooses."""
+        choice = {"run_on_latest_version": latest} if CLEARING_CHOOSES and latest is not None else {}
         return self.lab.api(
             "POST", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/clear", {"dry_run": False} | choice
         )

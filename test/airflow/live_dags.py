@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from compat import HAS_PARTITIONS, RUNS_REMOVED_TASKS
+from compat import DAG_CHOOSES_RERUNS, HAS_PARTITIONS, RUNS_REMOVED_TASKS
 from lab import TASK_PRELUDE
 
 MODES = ("rewrite", "reject", "observe")
@@ -31,6 +31,8 @@ REFILLS = {
 }
 HOLDING_RERUNS = ("refill_held_back", "refill_held")
 
+# The latest version, unless whoever clears says otherwise.
+RERUN_AT_LATEST = "None, rerun_with_latest_version=True"
 # With "airflow dags test".
 TESTED = {"tested_unpinned": None, "tested_rewrite": "rewrite", "tested_reject": "reject"}
 # Of DAGs for backfills only: nothing is left to schedule.
@@ -157,6 +159,8 @@ def versioned_dags(version: int) -> dict[str, str]:
     schedules |= dict.fromkeys(REFILLS, REFILL_SCHEDULE) | dict.fromkeys(["unrun", *TESTED], "None")
     if HAS_PARTITIONS:
         schedules["partitions"] = PARTITION_SCHEDULE
+    if DAG_CHOOSES_RERUNS:
+        schedules["rerun_at_latest"] = RERUN_AT_LATEST
     blocks = [some_tasks(dag_id, schedule, version) for dag_id, schedule in schedules.items()]
     return {"versioned.py": file_of(f"v{version}", *blocks, WORK.format(**WORK_VERSIONS[version]))}
 

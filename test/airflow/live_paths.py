@@ -6,7 +6,14 @@ Everything is asked for first and looked at later, so that it goes on side by si
 
 from __future__ import annotations
 
-from compat import CALLS_BACK_FOR_DAGS, CLEARING_CHOOSES, HAS_PARTITIONS, MATERIALIZATION_RUN_TYPE, OPERATOR_RUN_TYPE
+from compat import (
+    CALLS_BACK_FOR_DAGS,
+    CLEARING_CHOOSES,
+    DAG_CHOOSES_RERUNS,
+    HAS_PARTITIONS,
+    MATERIALIZATION_RUN_TYPE,
+    OPERATOR_RUN_TYPE,
+)
 from lab import wrong_values
 from live_dags import HOLDING_RERUNS, MODES, REFILLS, TASKS, TESTED, WORK_RECORDS
 
@@ -31,11 +38,17 @@ class Paths:
         for dag_id in REFILLS:
             self.lab.wait_for_run(dag_id, "there")
         self.lab.api("PATCH", "/api/v2/dags/refill_failed/dagRuns/there", {"state": "failed"})
+        if DAG_CHOOSES_RERUNS:
+            self.lab.wait_for_version("rerun_at_latest", 1)
+            self.live.must_trigger("rerun_at_latest", "there")
+            self.lab.wait_for_run("rerun_at_latest", "there")
 
     def pin(self) -> None:
         for dag_id in ["work", *REFILLS, *(["partitions"] if HAS_PARTITIONS else [])]:
             reruns = "pinned" if dag_id in HOLDING_RERUNS else "airflow"
             self.lab.query("SELECT airflow_pin.pin(%s, 1, reruns => %s)", dag_id, reruns)
+        if DAG_CHOOSES_RERUNS:
+            self.lab.query("SELECT airflow_pin.pin('rerun_at_latest', 1, reruns => 'pinned')")
         for dag_id, mode in TESTED.items():
             if mode:
                 self.lab.query("SELECT airflow_pin.pin(%s, 1, on_mismatch => %s)", dag_id, mode)
@@ -69,6 +82,8 @@ class Paths:
         self.check_work()
         self.check_refills()
         self.check_held_refills()
+        if DAG_CHOOSES_RERUNS:
+            self.check_dag_that_chooses()
 
     def check_materializations(self) -> None:
         for mode, (status, answer) in self.materializations.items():
@@ -158,6 +173,32 @@ class Paths:
         problems += wrong_values(run, {"state": "success", "clear_number": 0} | self.pinned())
         problems += [f"run {run_id} is there" for run_id in self.runs_of_type("refill_held_back", "backfill")]
         self.live.check("a backfill that would take held runs to the latest version is refused", problems)
+
+    def check_dag_that_chooses(self) -> None:
+        """A DAG's rerun_with_latest_version is for requests that do not choose, and is held as they are."""
+        self.lab.wait_for_version("rerun_at_latest", 2)
+        status, answer = self.live.clear("rerun_at_latest", "there", None)
+        problems = [f"accepted: {answer}"] if status == 200 else []
+        run = self.lab.run("rerun_at_latest", "there")
+        problems += wrong_values(run, {"state": "success", "clear_number": 0} | self.pinned())
+        self.live.check("a held run that its DAG takes to the latest version is not cleared", problems)
+
+        problems = self.cleared_problems(False, self.pinned(), "v1", 1)
+        self.live.check("it runs again at the pinned version where the request chooses that", problems)
+
+        self.lab.query("SELECT airflow_pin.pin('rerun_at_latest', 1, reruns => 'airflow')")
+        latest = {"version_number": 2, "bundle_version": self.live.commits[2]}
+        problems = self.cleared_problems(None, latest, "v2", 2)
+        self.live.check("where the pin does not hold re-runs, the DAG takes it to the latest version", problems)
+
+    def cleared_problems(self, latest: bool | None, expected: dict, code: str, clear_number: int) -> list[str]:
+        status, answer = self.live.clear("rerun_at_latest", "there", latest)
+        if status != 200:
+            return [f"HTTP {status}: {answer}"]
+        run = self.lab.wait_for_run("rerun_at_latest", "there")
+        ran = self.lab.tasks_that_ran("rerun_at_latest", "there")["keep"]["code"]
+        problems = wrong_values(run, {"state": "success", "clear_number": clear_number} | expected)
+        return problems + ([] if ran == code else [f"{ran} ran, not {code}"])
 
     def check_dags_test(self) -> None:
         """It runs the files at hand, whatever is pinned: as it does without a pin.

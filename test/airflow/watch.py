@@ -33,6 +33,7 @@ from watching import (
 
 TASK_INSTANCE_UUID = "d59cbbef95eb"  # 0042: UPDATE of task_instance in batches
 HISTORY_TRY_ID = "7645189f3479"  # 0060: the client's UPDATE of each row
+FAB_FIRST, FAB_NEWEST = "6709f7a774b9", "02ca36b0235b"
 
 
 def wrong_verdicts(looks: list[dict], allowed: set[str]) -> list[str]:
@@ -76,8 +77,10 @@ def progress_of(rows: list[dict], revision: str, phase: str) -> list[float]:
             if row["revision"] == revision and (row["phase"] or "").startswith(phase) and row["percent"] is not None]  # fmt: skip
 
 
-def blocked_by(checks: Checks, watch: Watch, database: str, pid: int, component: str, relation: str) -> None:
-    """Wait until the reader is in the way, and do what is told to end that."""
+def blocked_by(
+    checks: Checks, watch: Watch, database: str, pid: int, component: str | None, relation: str, *told: str
+) -> None:
+    """Wait until the reader is in the way, look whether the evidence has what must be told, and end that as told."""
     row = watch.wait_for(lambda row: row["verdict"] == "blocked" and row["root_blocker"] == pid)
     if row is None:
         checks.check(f"blocked at {relation}", "never seen")
@@ -89,7 +92,7 @@ def blocked_by(checks: Checks, watch: Watch, database: str, pid: int, component:
             "end_sql": f"SELECT pg_terminate_backend({pid})",
         }.items() if row[name] != wanted
     ]  # fmt: skip
-    for part in (f"pid {pid} (forgotten psql)", "idle in transaction", "AccessExclusiveLock on " + relation):
+    for part in (f"pid {pid} (forgotten psql)", "idle in transaction", "AccessExclusiveLock on " + relation, *told):
         if part not in row["evidence"]:
             wrong.append(f"not in evidence: {part}: {row['evidence']}")
     checks.check(f"blocked at {relation} by an idle reader of it", wrong)
@@ -109,7 +112,30 @@ def check_migration(checks: Checks) -> None:
             done = watch.wait_for(lambda row: row["verdict"] == "not running", 10)
             checks.check("not running after, nothing left", not done or done["revisions_left"] != 0)
         check_watched(checks, watch)
+        check_fab_alone(checks, database)
         check_downgrade(checks, database)
+
+
+def check_fab_alone(checks: Checks, database: str) -> None:
+    """FAB's tables have commands of their own, which do not take Airflow's lock. No revision is told of what is undone."""
+    alone = "no session of this client holds Airflow's advisory lock 1: FAB alone"
+    back = f"the FAB revision went back from {FAB_NEWEST} to {FAB_FIRST}"
+    for arguments, component, table, told, revisions in (
+        (("downgrade", "--yes", "--to-version", "1.4.0"), None, "ab_user", [alone], {None}),
+        # The way forward again: it looks like one more revision back, but where a statement is a step of the plan's.
+        (("migrate",), "fab", "ab_role", [alone, back, "or a migration that has only just begun"], {None, FAB_NEWEST}),
+    ):
+        what = f"fab-db {arguments[0]}"
+        with Watch(database) as watch:
+            reader, pid = idle_reader(database, table)
+            process = airflow(database, TO, "fab-db", *arguments)
+            blocked_by(checks, watch, database, pid, component, table, *told)
+            checks.check(f"{what} succeeds", process.wait(PATIENCE))
+            done = watch.wait_for(lambda row: row["verdict"] == "not running", 10)
+        reader.close()
+        wrong = [row for row in watch.rows() if row["revision"] not in revisions]
+        checks.check(f"no wrong revision is told during {what}", wrong[:3])
+        checks.check(f"what is left after {what}", wrong_about_left(database, done) if done else "still said to run")
 
 
 def check_downgrade(checks: Checks, database: str) -> None:

@@ -41,6 +41,11 @@ SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'airflow_pin
                 'no view');
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'airflow_pin'::regnamespace AND relkind = 'r'
                   AND coalesce(obj_description(oid, 'pg_class'), '') = ''$$, 'every table has a comment');
+SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'airflow_pin'::regnamespace AND relkind = 'c'
+                  AND coalesce(obj_description(reltype, 'pg_type'), '') = ''$$, 'every composite type has a comment');
+SELECT is_empty($$SELECT relname, attname FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid
+                  WHERE relnamespace = 'airflow_pin'::regnamespace AND relkind IN ('r', 'c') AND attnum > 0 AND NOT attisdropped
+                  AND coalesce(col_description(attrelid, attnum), '') = ''$$, 'every column of them has a comment');
 
 -- pg_dump keeps pins, history and decisions, and the sequences behind their ids.
 SELECT ok(name::regclass = ANY (extconfig), format('%s is dumped', name)) FROM pg_extension, unnest(ARRAY[

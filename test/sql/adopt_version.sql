@@ -1,4 +1,4 @@
--- Task instances of a rewritten run get its version when they are inserted, so that most are written once.
+-- Task instances of a rewritten run become its version's when they are inserted, so that they are written once.
 \set ECHO none
 \getenv abs_srcdir PG_ABS_SRCDIR
 \i :abs_srcdir/fixtures/begin.sql
@@ -10,7 +10,8 @@ CREATE VIEW lab.written AS
            pg_stat_get_xact_tuples_deleted(t) AS deleted
     FROM CAST('task_instance'::regclass AS oid) t;
 
--- Before the commit they have the version; at commit one is deleted, one inserted, and none updated.
+-- Before the commit they have the version, and the one of a task that it does not have is one that it has; at commit
+-- nothing is written.
 BEGIN;
 CALL lab.run('d', 'once');
 CALL lab.run('free', 'free_1');
@@ -20,6 +21,84 @@ SET CONSTRAINTS ALL IMMEDIATE;
 SELECT run_id, task_id, version FROM lab.tasks ORDER BY run_id, task_id;
 SELECT * FROM lab.written;
 COMMIT;
+
+-- Columns that follow from the DAG, tasks that are expanded, and rows that are left out because there are too many.
+CALL lab.version('shape', 'a', ARRAY[lab.task('extract', '{"pool": "one", "queue": "long", "retries": 3}'),
+                                     lab.mapped('list', lab.over('{"x": [1, 2]}'))]);
+CALL lab.version('shape', 'b', ARRAY[lab.task('a'), lab.task('b'), lab.task('c'), lab.task('d'),
+                                     lab.task('extract', '{"pool": "two", "queue": "long"}')]);
+SELECT version_number FROM airflow_pin.pin('shape', 1);
+BEGIN;
+CALL lab.run('shape', 'shape_1');
+SELECT task_id, map, version, pool, queue, max_tries FROM lab.tasks WHERE run_id = 'shape_1' ORDER BY task_id, map;
+SELECT * FROM lab.written;
+COMMIT;
+SELECT task_id, map, version, pool, queue, max_tries FROM lab.tasks WHERE run_id = 'shape_1' ORDER BY task_id, map;
+
+-- The first row stays until commit, as a pattern for those that are missing then.
+CALL lab.version('few', 'a', ARRAY[lab.task('load')]);
+CALL lab.version('few', 'b', ARRAY[lab.task('extract'), lab.task('load'), lab.task('report')]);
+SELECT version_number FROM airflow_pin.pin('few', 1);
+BEGIN;
+CALL lab.run('few', 'few_1');
+SELECT task_id, version FROM lab.tasks WHERE run_id = 'few_1' ORDER BY task_id;
+COMMIT;
+SELECT task_id, version FROM lab.tasks WHERE run_id = 'few_1' ORDER BY task_id;
+
+-- What Airflow holds in memory is not what the version says: the row that another one was made is left out.
+BEGIN;
+CALL lab.run('d', 'twice');
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (gen_random_uuid(), 'load', 'd', 'twice', 0, 'default_pool', 1, lab.uuid('d2')) RETURNING task_id;
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (gen_random_uuid(), 'unheard_of', 'd', 'twice', 0, 'default_pool', 1, lab.uuid('d2')) RETURNING task_id;
+COMMIT;
+SELECT run_id, task_id, version FROM lab.tasks WHERE run_id = 'twice' ORDER BY task_id;
+
+-- Rows without a task are the table's to refuse.
+\set VERBOSITY terse
+BEGIN;
+CALL lab.run('d', 'no_task');
+INSERT INTO task_instance (id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (gen_random_uuid(), 'd', 'no_task', 0, 'default_pool', 1, lab.uuid('d2'));
+ROLLBACK;
+\set VERBOSITY default
+
+-- A value that is too long for its column is the database's to refuse, at commit; then all is as Airflow asked for it.
+CALL lab.version('long', 'a', ARRAY[lab.task('extract', jsonb_build_object('queue', repeat('q', 257))), lab.task('load')]);
+CALL lab.version('long', 'b', ARRAY[lab.task('extract', '{"queue": "short"}'), lab.task('report'), lab.task('check')]);
+SELECT version_number FROM airflow_pin.pin('long', 1);
+BEGIN;
+CALL lab.run('long', 'long_1');
+SELECT task_id, version, queue FROM lab.tasks WHERE run_id = 'long_1' ORDER BY task_id;
+COMMIT;
+SELECT run_id, state, version FROM lab.runs WHERE run_id = 'long_1';
+SELECT task_id, version, queue FROM lab.tasks WHERE run_id = 'long_1' ORDER BY task_id;
+SELECT action, detail FROM lab.decisions WHERE run_id = 'long_1';
+
+-- A row that could not be brought back, because its weight is a plugin's, stays until commit.
+CALL lab.version('plugin', 'a', ARRAY[lab.task('extract'), lab.task('load')]);
+CALL lab.version('plugin', 'b', ARRAY[lab.task('extract'), lab.task('heavy', '{"weight_rule": "my_plugin.Strategy"}')]);
+SELECT version_number FROM airflow_pin.pin('plugin', 1);
+BEGIN;
+CALL lab.run('plugin', 'plugin_1');
+SELECT task_id, version FROM lab.tasks WHERE run_id = 'plugin_1' ORDER BY task_id;
+COMMIT;
+SELECT task_id, version FROM lab.tasks WHERE run_id = 'plugin_1' ORDER BY task_id;
+
+-- Rows that a savepoint takes back, of a run that it does not, are made anew at commit.
+BEGIN;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
+    VALUES ('d', 'retried', 'scheduled', 'queued', 'b', lab.uuid('d2'));
+SAVEPOINT a;
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    SELECT gen_random_uuid(), unnest('{report, extract}'::text[]), 'd', 'retried', 0, 'default_pool', 1, lab.uuid('d2');
+ROLLBACK TO a;
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    SELECT gen_random_uuid(), unnest('{report, extract}'::text[]), 'd', 'retried', 0, 'default_pool', 1, lab.uuid('d2')
+    RETURNING task_id;
+COMMIT;
+SELECT task_id, version FROM lab.tasks WHERE run_id = 'retried' ORDER BY task_id;
 
 -- A run that a savepoint takes back is forgotten, also where an inner savepoint was released before.
 BEGIN;
@@ -80,3 +159,45 @@ SELECT run_id, task_id, version FROM lab.tasks WHERE run_id = 'broken';
 CREATE TRIGGER wrong AFTER INSERT ON task_instance FOR EACH ROW EXECUTE FUNCTION airflow_pin.adopt_version();
 INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots)
     VALUES (gen_random_uuid(), 'wrong', 'd', 'once', 0, 'default_pool', 1);
+DROP TRIGGER wrong ON task_instance;
+-- Runs of two DAGs that have the same run_id, in one transaction: each has its own, also where one of them fails.
+CALL lab.two_versions('twin1');
+CALL lab.two_versions('twin2');
+SELECT version_number FROM airflow_pin.pin('twin1', 1);
+SELECT version_number FROM airflow_pin.pin('twin2', 1);
+BEGIN;
+CALL lab.run('twin1', 'twin');
+CALL lab.run('twin2', 'twin');
+COMMIT;
+CALL lab.unguarded($$UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = lab.uuid('twin1' || 1)$$);
+BEGIN;
+CALL lab.run('twin1', 'broken');
+CALL lab.run('twin2', 'broken');
+COMMIT;
+SELECT r.dag_id, r.run_id, r.state, r.version, string_agg(t.task_id || ':' || v.version_number, ' ' ORDER BY t.task_id) AS tasks
+    FROM lab.runs r JOIN task_instance t USING (dag_id, run_id) JOIN dag_version v ON v.id = t.dag_version_id
+    WHERE r.dag_id LIKE 'twin%' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2;
+-- A row that says of no run is Airflow's own error.
+BEGIN;
+CALL lab.run('twin2', 'next');
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (lab.uuid('row'), 't', 'twin2', NULL, 0, 'default_pool', 1, lab.uuid('twin22'));
+ROLLBACK;
+-- Where a column is of another type than Airflow's, all or all but the version is left for the commit.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+DROP VIEW lab.tasks CASCADE;
+ALTER TABLE task_instance ALTER dag_id TYPE name;
+CALL lab.run('twin2', 'type 1');
+ALTER TABLE task_instance ALTER dag_id TYPE varchar(250), ALTER run_id TYPE name;
+CALL lab.run('twin2', 'type 2');
+ALTER TABLE task_instance ALTER run_id TYPE varchar(250), ALTER queue TYPE name;
+CALL lab.run('twin2', 'type 3');
+ALTER TABLE task_instance ALTER queue TYPE text;
+CALL lab.run('twin2', 'type 4');
+CREATE VIEW lab.now AS SELECT run_id, string_agg(task_id || ':' || version_number, ' ' ORDER BY task_id) AS tasks
+    FROM task_instance t JOIN dag_version v ON v.id = t.dag_version_id WHERE run_id LIKE 'type%' GROUP BY run_id ORDER BY 1;
+SELECT * FROM lab.now;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT * FROM lab.now;
+ROLLBACK;

@@ -109,3 +109,38 @@ SELECT run_id, state, version, commit FROM lab.runs WHERE run_id = 'held';
 SELECT version_number FROM airflow_pin.pin('d', 1, reruns => 'airflow');
 UPDATE dag_run SET bundle_version = 'b' WHERE run_id = 'held';
 SELECT run_id, state, version, commit FROM lab.runs WHERE run_id = 'held';
+-- A run that has no version yet, so that nothing shows of what was asked for: the first run of the pinned version tells.
+SELECT version_number FROM airflow_pin.unpin('conf');
+UPDATE dag_run SET clear_number = 0 WHERE run_id = 'conf 0';
+SELECT version_number FROM airflow_pin.pin('conf', 1);
+INSERT INTO dag_run (dag_id, run_id, run_type, state, creating_job_id) VALUES ('conf', 'no version', 'scheduled', 'queued', 1);
+SELECT run_id, task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'no version' ORDER BY 1, 2;
+SELECT requested, effective FROM lab.decisions WHERE run_id = 'no version';
+-- All that differs from Airflow's defaults is the retries, or the weight rule.
+CALL lab.commit('rule', 'a', lab.task('a', '{"queue": "own", "retries": 1, "downstream_task_ids": ["b"]}'), lab.task('b', '{"queue": "own", "retries": 1}'));
+CALL lab.configured_run('rule', 'rule 0');
+CALL lab.commit('rule', 'b', lab.task('a', '{"queue": "own", "downstream_task_ids": ["b"]}'), lab.task('b', '{"queue": "own"}'), lab.task('c'));
+SELECT version_number FROM airflow_pin.pin('rule', 1);
+CALL lab.configured_run('rule', 'rule 1');
+SELECT task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'rule 1' ORDER BY 1;
+
+CALL lab.commit('retries', 'a', lab.task('a', '{"queue": "own", "weight_rule": "absolute"}'));
+CALL lab.commit('retries', 'b', lab.task('a', '{"queue": "own", "weight_rule": "absolute"}'), lab.task('b'));
+SELECT version_number FROM airflow_pin.pin('retries', 1);
+CALL lab.configured_run('retries', 'retries 1');
+SELECT task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'retries 1' ORDER BY 1;
+
+-- What the latest version's tasks are called cannot be read: then it has none of the pinned ones.
+CALL lab.commit('odd', 'a', lab.task('t'));
+CALL lab.commit('odd', 'b', lab.task('t'));
+SELECT version_number FROM airflow_pin.pin('odd', 1);
+SELECT version_number FROM airflow_pin.unpin('odd');
+UPDATE serialized_dag SET data = jsonb_set(data::jsonb, '{dag,tasks}', '[1, {"__var": {}}, {"__var": {"task_id": 7}}]')::json
+    WHERE dag_version_id = lab.uuid('odd2');
+SELECT airflow_pin.pin('odd', 1);
+UPDATE serialized_dag SET data = jsonb_set(data::jsonb, '{dag,tasks}', '{"t": 1}')::json WHERE dag_version_id = lab.uuid('odd2');
+SELECT airflow_pin.pin('odd', 1);
+UPDATE serialized_dag SET data = (data::jsonb #- '{dag,tasks}')::json WHERE dag_version_id = lab.uuid('odd2');
+SELECT airflow_pin.pin('odd', 1);
+DELETE FROM serialized_dag WHERE dag_version_id = lab.uuid('odd2');
+SELECT airflow_pin.pin('odd', 1);

@@ -46,6 +46,35 @@ CALL lab.run('d', 'always');
 SELECT run_id, version FROM lab.runs WHERE run_id IN ('disabled', 'enabled', 'replica', 'always') ORDER BY run_id;
 SELECT tgenabled FROM pg_trigger WHERE tgname = 'airflow_pin_enforce';
 
+-- Changed by hand, so that some rows pass it: with a condition, a column list, at another time, or twice.
+CREATE PROCEDURE lab.replace(trigger text, on_table text, instead text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('DROP TRIGGER IF EXISTS %I ON %I', trigger, on_table);
+    EXECUTE instead;
+END $$;
+CREATE VIEW lab.changed AS SELECT item, state FROM airflow_pin.status() WHERE item LIKE 'trigger %' AND state <> 'present' OR item = 'in_force';
+CALL lab.replace('airflow_pin_enforce', 'dag_run', $$CREATE TRIGGER airflow_pin_enforce BEFORE INSERT ON dag_run
+    FOR EACH ROW WHEN (NEW.run_type <> 'manual') EXECUTE FUNCTION airflow_pin.enforce_run()$$);
+SELECT * FROM lab.changed;
+SELECT airflow_pin.attach();
+SELECT * FROM lab.changed;
+CALL lab.replace('airflow_pin_hold', 'dag_run', $$CREATE TRIGGER airflow_pin_hold BEFORE UPDATE OF state ON dag_run
+    FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_rerun()$$);
+SELECT * FROM lab.changed;
+SELECT airflow_pin.attach();
+CALL lab.replace('airflow_pin_hold', 'dag_run', $$CREATE TRIGGER airflow_pin_hold AFTER UPDATE ON dag_run
+    FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_rerun()$$);
+SELECT * FROM lab.changed;
+SELECT airflow_pin.attach();
+CREATE TRIGGER zz_again BEFORE INSERT ON dag_run FOR EACH ROW EXECUTE FUNCTION airflow_pin.enforce_run();
+ALTER TABLE dag_run DISABLE TRIGGER zz_again;
+SELECT * FROM lab.changed;
+DROP TRIGGER zz_again ON dag_run;
+DROP VIEW lab.changed;
+DROP TRIGGER airflow_pin_hold ON dag_run;
+SELECT airflow_pin.detach();
+SELECT airflow_pin.attach();
+
 -- Not in a session that fires no triggers.
 SET session_replication_role = replica;
 SELECT item, state, detail FROM airflow_pin.status() WHERE item = 'in_force';

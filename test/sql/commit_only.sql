@@ -41,3 +41,31 @@ SELECT bundle_version FROM airflow_pin.pin('d', 1);
 -- ... or, never run, at its own.
 CALL lab.two_versions('fresh');
 SELECT bundle_version FROM airflow_pin.pin('fresh', 1);
+-- Back from one commit to another of the same version.
+CALL lab.version('back', 'a', ARRAY[lab.task('t')]);
+SELECT bundle_version FROM airflow_pin.pin('back', 1);
+CALL lab.unguarded($$SELECT lab.change_bodies('back', 'b')$$);
+SELECT bundle_version FROM airflow_pin.pin('back', 1);
+SELECT version_number, bundle_version FROM airflow_pin.rollback('back');
+-- The same version at no commit, or at one where the pin has none, is another run.
+CALL lab.version('commitless', 'a', ARRAY[lab.task('t')]);
+SELECT bundle_version FROM airflow_pin.pin('commitless', 1);
+INSERT INTO dag_run (dag_id, run_id, run_type, state, created_dag_version_id) VALUES ('commitless', 'no commit', 'manual', 'queued', lab.uuid('commitless1'));
+SELECT version, commit FROM lab.runs WHERE run_id = 'no commit';
+CALL lab.two_versions('gate', 'local');
+SELECT bundle_version FROM airflow_pin.pin('gate', 2, 'reject');
+INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
+    VALUES ('gate', 'a commit', 'manual', 'queued', 'x', lab.uuid('gate2'));
+-- Without a commit the source code tells; one that is not known tells nothing.
+DELETE FROM dag_code WHERE dag_version_id = lab.uuid('gate2');
+CALL lab.unguarded($$DELETE FROM dag_code WHERE dag_version_id = lab.uuid('gate2')$$);
+CALL lab.run('gate', 'no source');
+SELECT state, version FROM lab.runs WHERE run_id = 'no source';
+SELECT source_code_hash FROM airflow_pin.pin('gate', 2, 'reject');
+CALL lab.run('gate', 'no source of the pin');
+SELECT state, version FROM lab.runs WHERE run_id = 'no source of the pin';
+-- A DAG that opts out of its bundle's versions has no commit, and one that says something else has.
+CALL lab.version('opts', 'a', ARRAY[lab.task('t')], '{"disable_bundle_versioning": true}');
+CALL lab.version('opts', 'b', ARRAY[lab.task('t')], '{"disable_bundle_versioning": false}');
+CALL lab.version('opts', 'c', ARRAY[lab.task('t')], '{"disable_bundle_versioning": "yes"}');
+SELECT version_number, bundle_version FROM generate_series(1, 3) n, airflow_pin.pin('opts', n, 'reject') ORDER BY 1;

@@ -73,6 +73,9 @@ SELECT * FROM lab.xcoms('', 'no json', '{"a": }', '\xffff', '"\\ud800"', '"\\udc
 SELECT * FROM lab.xcoms('NaN', '-Infinity', '[NaN, Infinity]', '{"a": {"b": NaN}}', '{"a":NaN}', '["NaN", NaN]');
 SELECT * FROM lab.xcoms('"a\\u0000b"', '["\\\\\\u0000"]', '{"\\u0000": 1}', '"\\u0000, NaN"');
 SELECT * FROM lab.xcoms('["\\u0000", NaN]');
+-- White space of JSON's around it; and what the migration's regular expression takes for no NaN, or is no JSON after it.
+SELECT * FROM lab.xcoms('[ NaN\011,\012NaN\015,\011NaN\012,\015NaN ]');
+SELECT * FROM lab.xcoms('[NaN\014]', '[\013NaN]', ' NaN', '[NaN ', '[NaN, x]', '"NaN\\');
 SELECT * FROM lab.xcoms('\x80054b012e', '\x80');
 -- What only releases before the newest fail on.
 SELECT * FROM lab.xcoms('NaN', '"\\u0000"');
@@ -113,6 +116,8 @@ SELECT * FROM lab.confs(
 SELECT * FROM lab.confs('\x80059511000000000000007d948c016194477ff8000000000000732e');  -- {'a': nan}
 SELECT * FROM lab.confs('\x8005950e000000000000007d948c0161948c0362006394732e');        -- {'a': 'b\0c'}
 SELECT * FROM lab.confs('\x8005950e000000000000007d948c0161948c03eda08094732e');        -- {'a': '\ud800'}
+SELECT * FROM lab.confs('\x8005950e000000000000007d948c0161948c03ed9fbf94732e');        -- {'a': '\ud7ff'}
+SELECT * FROM lab.confs('\x80059511000000000000007d948c016194477ff0000000000000732e');  -- {'a': inf}
 SELECT * FROM lab.confs('\x80059510000000000000007d948c0161948f94284b014b0290732e',     -- {'a': {1, 2}}
                         '\x8005950c000000000000007d948c01619443017894732e',             -- {'a': b'x'}
                         '\x80057d94', '\x00', '', '\x80059508000000000000008c0161',     -- cut off

@@ -53,6 +53,9 @@ CALL airflow_pin.drain(NULL);
 CALL airflow_pin.drain('1 s', '0 s');
 CALL airflow_pin.drain('-1 s');
 CALL airflow_pin.drain('1000 years');
+CALL airflow_pin.drain('-1000 years');
+CALL airflow_pin.drain('40000 days');
+CALL airflow_pin.drain('900000 hours');
 
 -- Monitoring may look and wait, without a right on the tables.
 SET ROLE airflow_pin_monitor;

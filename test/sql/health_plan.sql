@@ -94,6 +94,8 @@ CALL lab.become('5f2621c13b39', NULL);
 SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
 SET TimeZone = 'Europe/Berlin';
 SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
+SET TimeZone = 'Etc/GMT+1';
+SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
 SET TimeZone = 'UTC';
 
 -- All of ab_user_role's steps.

@@ -35,6 +35,8 @@ VALUES (gen_random_uuid(), 'a', 'r1', 't1', 'running', 1, 'p', 1, NULL),
        (gen_random_uuid(), 'b', 'r2', 't2', 'queued', 1, 'p', 1, now() - interval '2 days');
 SELECT check_name, severity, object, value, threshold FROM findings WHERE check_name IN ('in_flight', 'queued_long');
 SELECT airflow_pin.is_ready('3.3.2');
+UPDATE task_instance SET state = 'restarting' WHERE task_id = 't1';
+SELECT check_name, severity, object, value FROM findings WHERE check_name = 'in_flight';
 -- Many DAGs are not named one by one.
 INSERT INTO dag_run (dag_id, run_id, run_type, state, queued_at)
 SELECT 'many' || i, 'r', 'manual', 'queued', now() - interval '2 hours' FROM generate_series(1, 30) i;
@@ -92,6 +94,7 @@ SELECT airflow_pin.is_ready('3.3'), airflow_pin.is_ready('2.11.2'), airflow_pin.
 SELECT airflow_pin.is_ready('newest');
 SELECT airflow_pin.is_ready('');
 SELECT airflow_pin.is_ready('3.x');
+SELECT airflow_pin.is_ready('3.3rc1');
 
 -- A database without Airflow's tables is not ready.
 SET airflow_pin.airflow_schema = 'nowhere';

@@ -72,6 +72,8 @@ SELECT lab.try('lone surrogate', NULL, lab.zlib(lab.dag_text(', "doc_md": "\ud80
 SELECT lab.try('NaN', NULL, lab.zlib(lab.dag_text(', "x": NaN')));
 SELECT lab.try('1e400', NULL, lab.zlib(lab.dag_text(', "start_date": 1e400')));
 SELECT lab.try('1e400 unused', NULL, lab.zlib(lab.dag_text(', "x": 1e400')));
+SELECT lab.try('a fraction with an exponent', NULL, lab.zlib(lab.dag_text(', "start_date": 1.2345678e2')));
+SELECT lab.try('ends in a backslash', NULL, lab.zlib('{"dag": "\'));
 SELECT lab.try('number of two exponents', NULL, lab.zlib(lab.dag_text(', "x": 1e5e5')));
 SELECT lab.try('digits', NULL, lab.zlib(lab.dag_text(', "x": ' || repeat('9', 140000))));
 SELECT lab.try('keys twice', NULL, lab.zlib('{"dag": 1, "__version": 9, "__version": 3, ' || substr(lab.dag_text(''), 2)));
@@ -113,6 +115,8 @@ SELECT lab.try('floats', lab.config((SELECT jsonb_agg('1e-16000'::jsonb) FROM ge
 SELECT lab.try('type of a config', lab.config('{"__type": 1e131000, "__var": {}}'));
 -- 65 MB, in a few kB of TOAST.
 SELECT lab.try('large', jsonb_build_object('__version', 3, 'dag', '{"tasks": []}'::jsonb, 'x', repeat('x', 68000000)));
+SELECT lab.try('large compressed', NULL, convert_to(repeat('x', 68000000), 'UTF8'));
+SELECT lab.try('dag is a list', '{"__version": 3, "dag": [1]}');
 \o
 SELECT * FROM lab.results;
 SELECT task_id, weight FROM lab.tasks WHERE run_id IN ('downstream in a circle', 'weight negative') ORDER BY run_id, task_id;
@@ -125,6 +129,11 @@ SELECT dag_id, drift FROM airflow_pin.pins() WHERE dag_id IN ('large', 'dependen
 SELECT version_number, action FROM airflow_pin.resolve('large');
 -- Airflow's in-place overwrite of a pinned version with such content: parsing goes on.
 UPDATE serialized_dag SET dag_hash = 'x', data = '"x"' WHERE dag_version_id = lab.uuid('large1');
+-- The same with a content that is too large to be read, which is then not kept out.
+CALL lab.two_versions('grows');
+SELECT version_number FROM airflow_pin.pin('grows', 2);
+UPDATE serialized_dag SET dag_hash = 'large', data = to_jsonb(repeat('x', 68000000)) WHERE dag_version_id = lab.uuid('grows2');
+SELECT dag_hash FROM serialized_dag WHERE dag_id = 'grows' AND dag_version_id = lab.uuid('grows2');
 
 -- The same as json, as Airflow 3.0 and 3.1 have it.
 CALL lab.clear();

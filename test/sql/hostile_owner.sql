@@ -115,8 +115,11 @@ BEGIN
     RETURN new;
 END $$;
 SET hostile.quiet = on;
+CALL lab.commit('more', 'a', lab.task('extract'), lab.task('load'));
+CALL lab.commit('more', 'b', lab.task('extract'));
+SELECT version_number FROM airflow_pin.pin('more', 1);
 BEGIN;
-CALL lab.run('d', 'r');
+CALL lab.run('more', 'r');
 CREATE TRIGGER set_path BEFORE INSERT OR UPDATE ON task_instance FOR EACH ROW EXECUTE FUNCTION hostile.set_path();
 COMMIT;
 SHOW search_path;

@@ -33,7 +33,20 @@ SELECT name, lab.refusal(name, ARRAY[lab.task('t', fields)]) FROM (VALUES
     ('mapped_over_object', '{"_is_mapped": true, "expand_input": {"type": "list-of-dicts", "value": {"__type": "date", "__var": {}}}}'),
     ('mapped_over_no_dict', '{"_is_mapped": true, "expand_input": {"type": "dict-of-lists", "value": [1]}}'),
     ('mapped_over_unknown', '{"_is_mapped": true, "expand_input": {"type": "set-of-lists", "value": [1]}}'),
-    ('mapped_over_nothing', '{"_is_mapped": true, "expand_input": {"type": "dict-of-lists"}}')) v (name, fields) ORDER BY name;
+    ('mapped_over_nothing', '{"_is_mapped": true, "expand_input": {"type": "dict-of-lists"}}'),
+    ('mapped_over_dict_without_content', '{"_is_mapped": true, "expand_input": {"type": "list-of-dicts", "value": {"__type": "dict"}}}'),
+    ('mapped_over_text_as_dict', '{"_is_mapped": true, "expand_input": {"type": "dict-of-lists", "value": "x"}}'),
+    ('mapped_over_list_as_dict', '{"_is_mapped": true, "expand_input": {"type": "dict-of-lists", "value": {"__type": "dict", "__var": [1]}}}'),
+    ('mapped_over_set', '{"_is_mapped": true, "expand_input": {"type": "list-of-dicts", "value": {"__type": "set", "__var": [{}, {}]}}}'),
+    ('mapped_over_xcom_first', '{"_is_mapped": true, "expand_input": {"type": "dict-of-lists", "value": {"__type": "dict",
+        "__var": {"a": {"__type": "xcomref", "__var": {}}, "b": [1, 2]}}}}'),
+    ('mapped_by_a_number', '{"_is_mapped": true, "_expand_input_attr": 7, "expand_input": {"type": "list-of-dicts", "value": [{}, {}]}}'),
+    ('mapped_unnamed', '{"_is_mapped": true, "_operator_name": "", "expand_input": {"type": "list-of-dicts", "value": [{}]}}'),
+    ('mapped_shown_as_number', '{"_is_mapped": true, "partial_kwargs": {"task_display_name": 7}, "expand_input": {"type": "list-of-dicts", "value": [{}]}}'),
+    ('not_mapped', '{"_is_mapped": false}'),
+    ('mapped_in_words', '{"_is_mapped": "yes"}'),
+    ('unnamed', '{"_operator_name": ""}'),
+    ('shown_as_nothing', '{"task_display_name": ""}')) v (name, fields) ORDER BY name;
 
 -- The DAG's own.
 SELECT name, lab.refusal(name, ARRAY[lab.task('t')], more) FROM (VALUES
@@ -43,6 +56,13 @@ SELECT name, lab.refusal(name, ARRAY[lab.task('t')], more) FROM (VALUES
     ('child_is_text', '{"task_group": {"children": {"t": "t"}}}'),
     ('child_of_other_kind', '{"task_group": {"children": {"t": ["other", 7]}}}'),
     ('child_unknown', '{"task_group": {"children": {"u": ["operator", "u"]}}}'),
+    ('child_is_object', '{"task_group": {"children": {"t": {"operator": "t"}}}}'),
+    ('child_is_no_text', '{"task_group": {"children": {"t": ["operator", 7]}}}'),
+    ('child_is_a_group', '{"task_group": {"children": {"t": ["operator", {"children": {}}]}}}'),
+    ('group_mapped_in_words', '{"task_group": {"is_mapped": "yes", "children": {"t": ["operator", "t"]}}}'),
+    ('downstream_is_object', '{"tasks": [{"__type": "operator", "__var": {"task_id": "t", "downstream_task_ids": {"t": 1}}}]}'),
+    ('task_without_id', '{"tasks": [{"__type": "operator", "__var": {"task_type": "t"}}]}'),
+    ('task_of_another_type', '{"tasks": [{"__type": "dict", "__var": {"task_id": "t"}}]}'),
     ('task_without_wrapper', '{"tasks": ["t"]}'),
     ('tasks_are_no_list', '{"tasks": {"t": 1}}')) v (name, more) ORDER BY name;
 SELECT lab.refusal('twice', ARRAY[lab.task('t'), lab.task('t')]);
@@ -64,6 +84,8 @@ SELECT run_id, state, max_tries, pool, weight FROM lab.tasks WHERE task_id = 't'
     ORDER BY run_id;
 SELECT run_id, state FROM lab.runs WHERE run_id IN ('date_null', 'no_groups', 'group_without_children', 'child_of_other_kind', 'child_unknown', 'groups')
     ORDER BY run_id;
+SELECT run_id, count(*), min(map_index), max(map_index), min(custom_operator_name) AS operator, min(task_display_name) AS shown_as
+    FROM task_instance WHERE task_id = 't' AND run_id ~ '^(mapped|not_mapped|unnamed|shown|group_mapped|child_is|downstream)' GROUP BY run_id ORDER BY run_id;
 
 -- A mapped task: what partial() was given, then the defaults of the configuration.
 CALL lab.version('mapped', 'a', ARRAY[lab.task('t', '{"_is_mapped": true, "partial_kwargs": {"queue": "partial"},
@@ -95,9 +117,24 @@ SELECT name, executor_config = pickle AS equal FROM lab.config LEFT JOIN task_in
 -- What cannot be written is named.
 SELECT name, lab.refusal('c_' || name, ARRAY[lab.task('t', jsonb_build_object('executor_config', config))]) FROM (VALUES
     ('list', '["a"]'::jsonb), ('dict_of_list', '{"__type": "dict", "__var": ["a"]}'),
+    ('text', '"a"'), ('other_dict', '{"__type": "set", "__var": {"k": 1}}'),
+    ('only_content', '{"__type": "dict", "__var": {"k": {"__var": {}}}}'),
+    ('dict_of_elements', '{"__type": "dict", "__var": {"k": {"__type": "dict", "__var": [1]}}}'),
+    ('tuple_of_members', '{"__type": "dict", "__var": {"k": {"__type": "tuple", "__var": {"a": 1}}}}'),
+    ('set_of_members', '{"__type": "dict", "__var": {"k": {"__type": "set", "__var": {"a": 1}}}}'),
+    ('no_date', '{"__type": "dict", "__var": {"k": {"__type": "datetime"}}}'), ('no_delta', '{"__type": "dict", "__var": {"k": {"__type": "timedelta"}}}'),
+    ('digits_in_pod', jsonb_build_object('__type', 'dict', '__var', jsonb_build_object('pod_override', jsonb_build_object('a', ('1' || repeat('0', 4300))::numeric, 'b', 1)))),
     ('no_type', '{"__type": "dict", "__var": {"k": {"a": 1}}}'), ('other_type', '{"__type": "dict", "__var": {"k": {"__type": "x", "__var": {}}}}'),
     ('late', '{"__type": "dict", "__var": {"k": {"__type": "datetime", "__var": null}}}'),
     ('delta_text', '{"__type": "dict", "__var": {"k": {"__type": "timedelta", "__var": "x"}}}'),
     ('delta_long', '{"__type": "dict", "__var": {"k": {"__type": "timedelta", "__var": 1e13}}}'),
     ('many_digits', jsonb_build_object('__type', 'dict', '__var', jsonb_build_object('k', ('1' || repeat('0', 4300))::numeric)))) v (name, config)
     ORDER BY name;
+-- An integer of more than 255 bytes: 2 to the power of 4000.
+CREATE TABLE lab.power AS WITH RECURSIVE power (n, i) AS (SELECT 1::numeric, 0 UNION ALL SELECT n * 2, i + 1 FROM power WHERE i < 4000)
+    SELECT json_build_object('__type', 'dict', '__var', json_build_object('k', n)) AS config,
+           '\x80059502020000000000007d948c016b948bf5010000'::bytea || decode(repeat('00', 500), 'hex') || '\x01732e' AS pickle
+    FROM power WHERE i = 4000;
+SELECT lab.refusal('power', ARRAY[lab.task('t', jsonb_build_object('executor_config', config))]) FROM lab.power;
+CALL lab.run('power', 'power');
+SELECT executor_config = pickle AS equal FROM lab.power, task_instance WHERE run_id = 'power' AND task_id = 't';

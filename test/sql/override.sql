@@ -68,3 +68,6 @@ INSERT INTO dag_run (dag_id, run_id, run_type, state, conf, creating_job_id, bun
     VALUES ('d', 'json', 'scheduled', 'queued', '{"airflow_pin_version": 2}', 1, 'c2', lab.uuid('d3')),
            ('d', 'json with \u0000', 'scheduled', 'queued', '{"a": "\u0000"}', 1, 'c2', lab.uuid('d3'));
 SELECT run_id, state, version, commit FROM lab.runs WHERE run_id LIKE 'json%' ORDER BY run_id;
+-- A number that no version has.
+SELECT version_number FROM airflow_pin.pin('d', 1, allow_override => true);
+CALL lab.run('d', 'beyond', 'manual', '{"airflow_pin_version": 3000000000}');

@@ -57,6 +57,22 @@ SET airflow_pin.airflow_schema = 'nowhere';
 SELECT * FROM airflow_pin.pause_all('upgrade');
 RESET airflow_pin.airflow_schema;
 
+-- A trigger of somebody's that would fire at commit, with the caller's rights.
+INSERT INTO dag (dag_id, bundle_name, is_paused) VALUES ('watched', 'b', false);
+CREATE CONSTRAINT TRIGGER "Watch" AFTER UPDATE ON dag DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+SELECT * FROM airflow_pin.pause_all('watched');
+\echo :SQLSTATE
+SELECT * FROM airflow_pin.resume('upgrade');
+ALTER TABLE public.dag DISABLE TRIGGER "Watch";
+SELECT paused_now FROM airflow_pin.pause_all('watched');
+-- One for other commands does not fire.
+DROP TRIGGER "Watch" ON dag;
+CREATE CONSTRAINT TRIGGER "Watch" AFTER INSERT OR DELETE ON dag DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+SELECT * FROM airflow_pin.resume('watched');
+DROP TRIGGER "Watch" ON dag;
+
 -- Of many that are gone a few are named.
 INSERT INTO dag (dag_id, bundle_name, is_paused) SELECT 'many_' || lpad(n::text, 2, '0'), 'b', false FROM generate_series(1, 12) n;
 SELECT paused_now >= 12 AS paused FROM airflow_pin.pause_all('many');

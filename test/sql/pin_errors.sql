@@ -62,6 +62,7 @@ SELECT airflow_pin.pin('d', reruns => NULL);
 SELECT airflow_pin.unpin(NULL);
 SELECT airflow_pin.rollback(NULL);
 SELECT airflow_pin.resolve(NULL);
+SELECT airflow_pin.resolve('d', NULL);
 SELECT allow_override FROM airflow_pin.pin('d', NULL, 'rewrite', NULL, NULL, NULL, NULL, NULL, NULL);
 SELECT version_number FROM airflow_pin.unpin('d');
 -- nothing was stored by what failed
@@ -106,17 +107,23 @@ SELECT action FROM airflow_pin.resolve('d');
 -- the triggers' functions are nobody's to call
 SELECT airflow_pin.enforce_run();
 \echo :SQLSTATE
-CREATE TABLE t (a int);
+CREATE TABLE t AS SELECT 1 AS a;
 CREATE TRIGGER t AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION airflow_pin.enforce_run();
 INSERT INTO t VALUES (1);
 \echo :SQLSTATE
 CREATE OR REPLACE TRIGGER t BEFORE INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION airflow_pin.enforce_run();
 INSERT INTO t VALUES (1);
 CREATE OR REPLACE TRIGGER t BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION airflow_pin.enforce_run();
+DELETE FROM t;
 DROP TRIGGER t ON t;
 CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION airflow_pin.reconcile_run();
 INSERT INTO t VALUES (1);
 \echo :SQLSTATE
+CREATE OR REPLACE TRIGGER t AFTER INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION airflow_pin.reconcile_run();
+INSERT INTO t VALUES (1);
+CREATE OR REPLACE TRIGGER t AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION airflow_pin.reconcile_run();
+UPDATE t SET a = 2;
+SELECT airflow_pin.reconcile_run();
 CREATE OR REPLACE TRIGGER t BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION airflow_pin.refuse_change();
 INSERT INTO t VALUES (1);
 \echo :SQLSTATE

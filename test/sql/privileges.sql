@@ -112,8 +112,12 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION lab.spy TO regress_owner;
 CREATE TRIGGER spy AFTER INSERT ON task_instance FOR EACH STATEMENT EXECUTE FUNCTION lab.spy();
-CALL lab.run('d', 'spied');
+CALL lab.commit('more', 'a', lab.task('extract'), lab.task('load'));
+CALL lab.commit('more', 'b', lab.task('extract'));
+SELECT version_number FROM airflow_pin.pin('more', 1);
+CALL lab.run('more', 'spied');
 DROP TRIGGER spy ON task_instance;
+SELECT version_number FROM airflow_pin.unpin('more');
 
 -- attach() is for the table's owner.
 RESET ROLE;

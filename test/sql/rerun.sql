@@ -67,3 +67,30 @@ DELETE FROM task_instance;
 DELETE FROM dag_version WHERE id = lab.uuid('d2');
 SELECT run_id, state, version FROM lab.runs WHERE run_id IN ('new', 'going') ORDER BY run_id;
 SELECT airflow_pin.hold_rerun();
+-- A run without state, of a DAG without pins, of no version, or moved by a migration of this session's own.
+CALL lab.two_versions('more');
+CALL lab.run('more', 'free');
+UPDATE dag_run SET state = 'failed' WHERE run_id = 'free';
+UPDATE dag_run SET state = NULL WHERE run_id = 'free';
+UPDATE dag_run SET state = 'queued' WHERE run_id = 'free' RETURNING run_id, state;
+UPDATE dag_run SET state = 'failed' WHERE run_id = 'free';
+UPDATE dag_run SET state = 'queued' WHERE run_id = 'free' RETURNING run_id, state;
+INSERT INTO dag_run (dag_id, run_id, run_type, state) VALUES ('more', 'versionless', 'manual', 'failed');
+SELECT version_number FROM airflow_pin.pin('more', 1, reruns => 'pinned');
+UPDATE dag_run SET state = 'queued', created_dag_version_id = lab.uuid('more2') WHERE run_id = 'versionless';
+SELECT pg_advisory_lock(1) \g /dev/null
+UPDATE dag_run SET state = 'queued', created_dag_version_id = lab.uuid('more2') WHERE run_id = 'versionless' RETURNING run_id, state;
+SELECT pg_advisory_unlock(1) \g /dev/null
+-- A pin without a commit holds those of none.
+CALL lab.two_versions('gate', 'local');
+CALL lab.run('gate', 'gate 2');
+UPDATE dag_run SET state = 'failed' WHERE run_id = 'gate 2';
+SELECT version_number, bundle_version FROM airflow_pin.pin('gate', 1, 'reject', reruns => 'pinned');
+UPDATE dag_run SET state = 'queued' WHERE run_id = 'gate 2';
+SELECT version_number, bundle_version FROM airflow_pin.pin('gate', 2, 'reject', reruns => 'pinned');
+UPDATE dag_run SET state = 'queued', bundle_version = 'x' WHERE run_id = 'gate 2' RETURNING run_id, state, bundle_version;
+UPDATE dag_run SET state = 'failed' WHERE run_id = 'gate 2';
+SET airflow_pin.enabled = off;
+UPDATE dag_run SET bundle_version = 'x' WHERE run_id = 'gate 2';
+RESET airflow_pin.enabled;
+UPDATE dag_run SET state = 'queued' WHERE run_id = 'gate 2';

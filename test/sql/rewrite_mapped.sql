@@ -2,15 +2,6 @@
 \set ECHO none
 \getenv abs_srcdir PG_ABS_SRCDIR
 \i :abs_srcdir/fixtures/begin.sql
--- A mapped task, and what it maps over.
-CREATE FUNCTION lab.mapped(task_id text, input jsonb, fields jsonb DEFAULT '{}', partial jsonb DEFAULT '{}')
-    RETURNS jsonb LANGUAGE sql AS $$
-    SELECT lab.task(task_id, jsonb_build_object('_is_mapped', true, 'expand_input', input,
-        '_expand_input_attr', 'expand_input', 'partial_kwargs', partial) || fields) $$;
-CREATE FUNCTION lab.over(arguments jsonb) RETURNS jsonb LANGUAGE sql AS $$
-    SELECT jsonb_build_object('type', 'dict-of-lists',
-        'value', jsonb_build_object('__type', 'dict', '__var', arguments)) $$;
-
 CALL lab.version('m', 'a', ARRAY[
     lab.mapped('list', lab.over('{"x": [10, 20, 30]}'), partial => '{"retries": 2, "pool": "p", "queue": "q",
                "pool_slots": 4, "priority_weight": 5, "weight_rule": "absolute", "task_display_name": "Listed"}'),

@@ -89,3 +89,19 @@ SELECT version_number FROM airflow_pin.pin('v', 1);
 CALL lab.run('v', 'v1');
 SELECT state, version FROM lab.runs WHERE run_id = 'v1';
 SELECT task_id, executor_config FROM task_instance WHERE run_id = 'v1';
+-- Runs that differ tell nothing; NULL in all of them does, and a task that this run does not have is none of its.
+UPDATE task_instance SET executor_config = '\x03' WHERE run_id = 'v1';
+CALL lab.run('v', 'v2');
+SELECT state, version FROM lab.runs WHERE run_id = 'v2';
+UPDATE task_instance SET executor_config = NULL WHERE run_id IN ('by_airflow', 'v1');
+CALL lab.unguarded($$UPDATE serialized_dag SET data = jsonb_set(data, '{dag,tasks,1}', lab.task('later',
+    '{"start_date": 4102444800, "executor_config": {"__type": "dict", "__var": {"a": {"__type": "of_the_future", "__var": 1}}}}'))
+    WHERE dag_version_id = lab.uuid('v1')$$);
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    VALUES (gen_random_uuid(), 'later', 'v', 'by_airflow', 0, 'default_pool', 1, lab.uuid('v1'));
+CALL lab.run('v', 'v3', at => '2026-01-01');
+SELECT state, version FROM lab.runs WHERE run_id = 'v3';
+SELECT task_id, executor_config FROM task_instance WHERE run_id = 'v3';
+-- Two such tasks in one DAG.
+CALL lab.version('w', 'a', ARRAY[lab.task('a', '{"executor_config": 1}'), lab.task('b', '{"executor_config": 2}')]);
+SELECT version_number FROM airflow_pin.pin('w', 1);

@@ -60,6 +60,7 @@ SELECT airflow_pin.attach();
 SELECT version_number FROM airflow_pin.pin('d', 2);
 SELECT item, state FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'trigger enforce_run on dag_run', 'in_force');
 SET airflow_pin.airflow_schema = 'nowhere';
+SELECT dag_id, drift FROM airflow_pin.pins();
 SELECT airflow_pin.pin('d', 1);
 \echo :SQLSTATE
 SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'in_force');
@@ -91,6 +92,17 @@ SELECT airflow_pin.rollback('d');
 SELECT airflow_pin.resolve('d');
 SELECT airflow_pin.diff('d', 1, 2);
 SELECT item, state, detail FROM airflow_pin.status();
+-- Its revision: none, or of what is no table.
+SET airflow_pin.airflow_schema = 'two';
+DELETE FROM two.alembic_version;
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'airflow_revision';
+ALTER TABLE two.alembic_version RENAME TO versions;
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'airflow_revision';
+CREATE VIEW two.alembic_version AS SELECT * FROM two.versions;
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'airflow_revision';
+DROP VIEW two.alembic_version;
+ALTER TABLE two.versions RENAME TO alembic_version;
+RESET airflow_pin.airflow_schema;
 -- Pins that are there can still be seen and taken off.
 SELECT dag_id, pinned_version, latest_version, versions_behind, drift FROM airflow_pin.pins();
 SELECT version_number FROM airflow_pin.unpin('d');
@@ -108,6 +120,13 @@ CREATE VIEW view.dag_run AS SELECT 1 AS dag_id;
 CREATE TABLE view.alembic_version (version_num text);
 SELECT airflow_pin.attach();
 \echo :SQLSTATE
+-- A table that is spread over partitions is one.
+CREATE SCHEMA partitioned;
+CREATE TABLE partitioned.dag_run (dag_id text) PARTITION BY LIST (dag_id);
+CREATE TABLE partitioned.alembic_version (version_num text);
+SELECT airflow_pin.attach();
+\echo :SQLSTATE
+DROP SCHEMA partitioned CASCADE;
 SELECT airflow_pin.detach();
 SELECT airflow_pin.pin('d');
 \echo :SQLSTATE

@@ -43,6 +43,17 @@ SELECT airflow_pin.unthrottle('x');
 CREATE TRIGGER wrong AFTER UPDATE ON dag FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs('1');
 UPDATE dag SET max_active_runs = 1;
 DROP TRIGGER wrong ON dag;
+SELECT airflow_pin.hold_max_active_runs();
+-- As somebody else's trigger: no limit is below the argument; without one, or without the column, nothing is held.
+CREATE TABLE lab.limited (max_active_runs int);
+CREATE TRIGGER one BEFORE INSERT ON lab.limited FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs('1');
+INSERT INTO lab.limited VALUES (NULL), (7) RETURNING *;
+CREATE OR REPLACE TRIGGER one BEFORE INSERT ON lab.limited FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs();
+INSERT INTO lab.limited VALUES (7) RETURNING *;
+CREATE OR REPLACE TRIGGER one BEFORE INSERT ON lab.limited FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_max_active_runs('1');
+ALTER TABLE lab.limited RENAME TO unlimited;
+ALTER TABLE lab.unlimited RENAME max_active_runs TO other;
+INSERT INTO lab.unlimited VALUES (7) RETURNING *;
 CREATE ROLE regress_throttler;
 GRANT USAGE ON SCHEMA airflow_pin TO regress_throttler;
 GRANT EXECUTE ON FUNCTION airflow_pin.throttle TO regress_throttler;
@@ -55,6 +66,13 @@ SELECT airflow_pin.throttle('x', 1);
 SELECT airflow_pin.unthrottle('x');
 ALTER TABLE dag_run RENAME COLUMN other TO triggering_user_name;
 
+-- A trigger of somebody's that would fire at commit.
+CREATE CONSTRAINT TRIGGER watch AFTER UPDATE ON dag DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+SELECT airflow_pin.throttle('x', 1);
+SELECT count(*) AS triggers FROM pg_trigger WHERE tgname = 'airflow_pin_throttle';
+DROP TRIGGER watch ON dag;
+
 -- The trigger goes with the extension.
 SELECT airflow_pin.throttle('x', 1);
 SET client_min_messages = warning;
@@ -65,6 +83,9 @@ CREATE EXTENSION airflow_pin;
 
 -- A schema that has no Airflow, and a column that is not Airflow's any more: nothing is held then.
 SET airflow_pin.airflow_schema = 'lab';
+SELECT airflow_pin.throttle('x', 1);
+CREATE SCHEMA lab;
+CREATE TABLE lab.dag (max_active_runs int);
 SELECT airflow_pin.throttle('x', 1);
 RESET airflow_pin.airflow_schema;
 DROP VIEW limits;

@@ -148,16 +148,19 @@ SELECT action FROM airflow_pin.resolve('d');
 SELECT count(*) FROM airflow_pin.diff('d', 1, 2);
 COMMIT;
 
--- What hangs on a task instance that has to go: with it, or else the run fails.
+-- What hangs on a task instance that has to go at commit: with it, or else the run fails.
+CALL lab.commit('hang', 'a', lab.task('extract'), lab.task('load'));
+CALL lab.commit('hang', 'b', lab.task('extract'), lab.task('heavy', '{"weight_rule": "my_plugin.Strategy"}'));
+SELECT version_number FROM airflow_pin.pin('hang', 1);
 CREATE TABLE note (ti_id uuid REFERENCES task_instance ON DELETE CASCADE);
 BEGIN;
-CALL lab.run('d', 't1');
+CALL lab.run('hang', 't1');
 INSERT INTO note SELECT id FROM task_instance WHERE run_id = 't1';
 COMMIT;
 SELECT task_id FROM note JOIN task_instance ON id = ti_id;
 CREATE TABLE held (ti_id uuid REFERENCES task_instance);
 BEGIN;
-CALL lab.run('d', 't2');
+CALL lab.run('hang', 't2');
 INSERT INTO held SELECT id FROM task_instance WHERE run_id = 't2';
 COMMIT;
 SELECT run_id, state, version, tasks FROM lab.whole WHERE run_id LIKE 't_';

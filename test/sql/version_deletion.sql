@@ -134,3 +134,13 @@ DROP TRIGGER wrong ON dag_version;
 CREATE TRIGGER wrong BEFORE DELETE ON dag_run FOR EACH ROW EXECUTE FUNCTION airflow_pin.keep_version();
 CALL lab.run('r', 'run');
 DELETE FROM dag_run WHERE run_id = 'run' RETURNING run_id;
+-- What is called like a copy of "airflow db clean" but is no table is none.
+DROP TRIGGER wrong ON dag_run;
+CALL lab.two_versions('view');
+SELECT version_number FROM airflow_pin.pin('view', 1);
+CREATE VIEW _airflow_deleted__dag__20261121120000 AS SELECT * FROM dag WHERE false;
+BEGIN;
+DELETE FROM dag USING _airflow_deleted__dag__20261121120000 a WHERE dag.dag_id = a.dag_id;
+DELETE FROM dag WHERE dag_id = 'view';
+SELECT count(*) FROM dag_version WHERE dag_id = 'view';
+ROLLBACK;

@@ -78,7 +78,7 @@ def trigger_item(function):
 
 
 def columns_section(relation, kind):
-    rows = [f"| `{c['name']}` | {short(c['type'])} | {escape(c['comment'] or '')} |" for c in relation["columns"]]
+    rows = [f"| `{c['name']}` | {short(c['type'])} | {escape(c['comment'])} |" for c in relation["columns"]]
     comment = escape(relation["comment"]) + (" Members of `pg_monitor` may read it." if relation.get("monitor") else "")
     head = [f"### {kind} {relation['name']}", "", wrap(comment), "", "| column | type | |", "|---|---|---|"]
     return "\n".join([*head, *rows, ""])
@@ -115,7 +115,9 @@ def markdown(catalogue):
 
 
 def undocumented(catalogue):
-    return [thing["name"] for kind in catalogue.values() for thing in kind if not thing["comment"]]
+    things = [(thing["name"], thing) for kind in catalogue.values() for thing in kind]
+    things += [(f"{name}.{column['name']}", column) for name, thing in things for column in thing.get("columns", [])]
+    return [name for name, thing in things if not thing["comment"]]
 
 
 def main():
