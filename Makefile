@@ -43,7 +43,7 @@ help:
 	@echo 'make check-packages   the Debian package, the RPM spec and the PGXN zip: built, installed, tested (needs root)'
 	@echo 'make check-static  clang-tidy, scan-build, cppcheck and shellcheck'
 	@echo 'make check-sanitizers   the SQL tests on a PostgreSQL with assertions and sanitizers, built from source'
-	@echo 'make coverage      which lines the tests run, and why the others are not run'
+	@echo 'make coverage      which lines and branches the tests run, and why the others are not run'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'
 	@echo 'make bench         what it costs, beside the alternatives, into doc/benchmarks.md (SCALE=1: all of it; SECTIONS=...)'
 	@echo 'make reference     doc/reference.md from the comments in the catalogue'

@@ -52,9 +52,10 @@ check_locks(const Preflight *preflight)
 											  : SEVERITY_INFO;
 		finding.object = row_text(row, 4);
 		finding.value = row_text(row, 5);
-		finding.message = psprintf("%s; holds %s on %s; sessions waiting for it: %s",
-								   row_text(row, 6), modes ? modes : "no lock",
-								   tables ? tables : "no table of Airflow", row_text(row, 9));
+		finding.message =
+			psprintf("%s; holds %s; sessions waiting for it: %s", row_text(row, 6),
+					 modes ? psprintf("%s on %s", modes, tables) : "no lock on a table of Airflow",
+					 row_text(row, 9));
 		finding.hint = "A migration waits for as long as this transaction lives, and every other "
 					   "session behind it. Let it end, or end it.";
 		finding.fix_sql = row_text(row, 10);

@@ -134,6 +134,11 @@ CALL lab.two_versions('grows');
 SELECT version_number FROM airflow_pin.pin('grows', 2);
 UPDATE serialized_dag SET dag_hash = 'large', data = to_jsonb(repeat('x', 68000000)) WHERE dag_version_id = lab.uuid('grows2');
 SELECT dag_hash FROM serialized_dag WHERE dag_id = 'grows' AND dag_version_id = lab.uuid('grows2');
+CALL lab.two_versions('grows compressed');
+SELECT version_number FROM airflow_pin.pin('grows compressed', 2);
+UPDATE serialized_dag SET dag_hash = 'large', data = NULL, data_compressed = convert_to(repeat('x', 68000000), 'UTF8')
+    WHERE dag_version_id = lab.uuid('grows compressed2');
+SELECT dag_hash FROM serialized_dag WHERE dag_version_id = lab.uuid('grows compressed2');
 
 -- The same as json, as Airflow 3.0 and 3.1 have it.
 CALL lab.clear();

@@ -68,3 +68,9 @@ UPDATE task_instance SET priority_weight = 78 WHERE run_id = 'like_airflow' AND 
 CALL lab.run('plugin2', 'ambiguous');
 SELECT state, version, commit FROM lab.runs WHERE run_id = 'ambiguous';
 SELECT action, detail FROM lab.decisions WHERE run_id = 'ambiguous';
+-- Runs of another DAG in the same transaction tell nothing either.
+BEGIN;
+CALL lab.run('mixed', 'together');
+CALL lab.run('plugin2', 'together');
+COMMIT;
+SELECT dag_id, state, version FROM lab.runs WHERE run_id = 'together' ORDER BY 1;
