@@ -165,7 +165,8 @@ plan_configured(PlannedTask *planned, TaskGraph *graph, int index)
 }
 
 /*
- * Compute the plan, in the current memory context. Raises an error, with the reason in its
+ * Compute the plan, in the current memory context, where it leaves much that only computing it
+ * takes. Raises an error, with the reason in its
  * message, for a serialized DAG that Airflow could not create a run of, or whose format is not
  * known here.
  */
@@ -208,19 +209,48 @@ task_plan_build(Jsonb *data, const RunFacts *run)
 	return plan;
 }
 
-/* A plan of the same tasks, which can be changed by itself; NULL of NULL. */
+static char *
+copy_text(const char *text)
+{
+	return text ? pstrdup(text) : NULL;
+}
+
+static PlannedTask
+copy_task(const PlannedTask *task)
+{
+	const Size weights = BUILT_IN_WEIGHT_RULES * sizeof(int64);
+	PlannedTask copy = *task;
+
+	copy.task_id = copy_text(task->task_id);
+	copy.task_display_name = copy_text(task->task_display_name);
+	copy.task_type = copy_text(task->task_type);
+	copy.custom_operator_name = copy_text(task->custom_operator_name);
+	copy.queue = copy_text(task->queue);
+	copy.pool = copy_text(task->pool);
+	copy.executor = copy_text(task->executor);
+	copy.unknown_weight_rule = copy_text(task->unknown_weight_rule);
+	copy.unknown_executor_config = copy_text(task->unknown_executor_config);
+	if (task->executor_config != NULL)
+		copy.executor_config = memcpy(palloc(VARSIZE(task->executor_config)), task->executor_config,
+									  VARSIZE(task->executor_config));
+	if (task->configured_weights != NULL)
+		copy.configured_weights = memcpy(palloc(weights), task->configured_weights, weights);
+	return copy;
+}
+
+/* The same plan, in the current memory context and in need of nothing else; NULL of NULL. */
 TaskPlan *
 task_plan_copy(const TaskPlan *plan)
 {
-	Size size;
 	TaskPlan *copy;
 
 	if (plan == NULL)
 		return NULL;
-	size = plan->count * sizeof(PlannedTask);
 	copy = palloc(sizeof(TaskPlan));
 	copy->count = plan->count;
-	copy->tasks = memcpy(palloc(Max(size, 1)), plan->tasks, size);
+	copy->tasks = palloc(Max(plan->count, 1) * sizeof(PlannedTask));
+	for (int i = 0; i < plan->count; i++)
+		copy->tasks[i] = copy_task(&plan->tasks[i]);
 	return copy;
 }
 

@@ -84,14 +84,19 @@ typedef struct PlanCall
 	RunPlans *plans;
 } PlanCall;
 
-/* The plan in its memory context, the JSON and whatever SPI left behind in the current one. */
+/* The plan and nothing but the plan in the memory context that was asked for. */
 static TaskPlan *
 build(const PlanCall *call, Jsonb *data)
 {
-	MemoryContext saved = MemoryContextSwitchTo(call->context);
+	MemoryContext work =
+		AllocSetContextCreate(CurrentMemoryContext, "airflow_pin planning", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext saved = MemoryContextSwitchTo(work);
 	TaskPlan *plan = task_plan_build(data, call->facts);
 
+	MemoryContextSwitchTo(call->context);
+	plan = task_plan_copy(plan);
 	MemoryContextSwitchTo(saved);
+	MemoryContextDelete(work);
 	return plan;
 }
 

@@ -69,6 +69,7 @@ ALTER TABLE dag_run RENAME COLUMN other TO triggering_user_name;
 -- A trigger of somebody's that would fire at commit.
 CREATE CONSTRAINT TRIGGER watch AFTER UPDATE ON dag DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+ALTER TABLE dag ENABLE ALWAYS TRIGGER watch;
 SELECT airflow_pin.throttle('x', 1);
 SELECT count(*) AS triggers FROM pg_trigger WHERE tgname = 'airflow_pin_throttle';
 DROP TRIGGER watch ON dag;
