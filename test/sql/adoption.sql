@@ -19,13 +19,13 @@ CREATE FUNCTION lab.config(value integer) RETURNS jsonb LANGUAGE sql AS
 
 -- The versions differ in every column, in values of the same length too, in tasks, and in how often they are expanded.
 CALL lab.version('d', 'a', ARRAY[
-    lab.task('same', lab.config(1)), lab.task('config', lab.config(1)),
+    lab.task('same', lab.config(1)), lab.task('config', lab.config(1)), lab.task('executor'),
     lab.task('all', '{"task_display_name": "One", "task_type": "A", "_operator_name": "@a", "queue": "aaaa", "pool": "pool_a",
              "executor": "A", "pool_slots": 2, "retries": 3, "priority_weight": 4, "weight_rule": "absolute"}'),
     lab.task('fewer', '{"executor": "A"}'), lab.mapped('more', lab.over('{"x": [1, 2, 3]}')), lab.task('old_1'), lab.task('old_2'),
     lab.mapped('old_mapped', lab.over('{"x": [1, 2]}'), partial => '{"queue": "mapped"}')]);
 CALL lab.version('d', 'b', ARRAY[
-    lab.task('same', lab.config(1)), lab.task('config', lab.config(2)),
+    lab.task('same', lab.config(1)), lab.task('config', lab.config(2)), lab.task('executor', '{"executor": "B"}'),
     lab.task('all', '{"task_display_name": "Two", "task_type": "B", "_operator_name": "@b", "queue": "bbbb", "pool": "pool_b",
              "executor": "B", "pool_slots": 5, "retries": 6, "priority_weight": 7, "weight_rule": "absolute"}'),
     lab.task('fewer'), lab.mapped('more', lab.over('{"x": [1]}')), lab.task('new_1'), lab.task('new_2'), lab.task('new_3')]);
@@ -40,6 +40,13 @@ SELECT task_id, map, version, name, operator, custom, queue, pool, executor, con
 SELECT to_jsonb(d) - 'run_id' AS only_early FROM lab.derived d WHERE run_id = 'early'
     EXCEPT SELECT to_jsonb(d) - 'run_id' FROM lab.derived d WHERE run_id = 'late';
 SELECT run_id, count(*) FROM lab.derived GROUP BY run_id ORDER BY run_id;
+
+-- What is changed in between is set at commit.
+BEGIN;
+CALL lab.run('d', 'between');
+UPDATE task_instance SET pool = 'pool_c', executor = 'C' WHERE run_id = 'between' AND task_id IN ('all', 'executor');
+COMMIT;
+SELECT task_id, pool, executor FROM lab.derived WHERE run_id = 'between' AND task_id IN ('all', 'executor') ORDER BY 1;
 
 -- A row that Airflow has and no version has: it goes, in both ways.
 BEGIN;
@@ -74,6 +81,20 @@ INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_s
     FROM generate_series(1, 2) n, unnest('{extract, report}'::text[]) task_id;
 SELECT run_id, task_id, version FROM lab.derived WHERE run_id LIKE 'both%' ORDER BY 1, 2;
 COMMIT;
+
+-- A version whose content cannot be planned is asked for: then its rows get the version, and all else at commit.
+CALL lab.two_versions('torn');
+SELECT version_number FROM airflow_pin.pin('torn', 1);
+UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = lab.uuid('torn2');
+BEGIN;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
+    VALUES ('torn', 'torn_1', 'scheduled', 'queued', 'b', lab.uuid('torn2'));
+INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
+    SELECT lab.uuid('torn' || task_id), task_id, 'torn', 'torn_1', 0, 'default_pool', 1, lab.uuid('torn2')
+    FROM unnest('{extract, report}'::text[]) task_id;
+SELECT task_id, version FROM lab.derived WHERE run_id = 'torn_1' ORDER BY 1;
+COMMIT;
+SELECT task_id, version FROM lab.derived WHERE run_id = 'torn_1' ORDER BY 1;
 
 -- A run that was there before is not the one that was decided about: nothing of it is changed.
 BEGIN;
@@ -143,7 +164,7 @@ SELECT count(*) BETWEEN 3 AND 30 AS some_runs, sum(total_bytes) BETWEEN 60e6 AND
 SELECT DISTINCT version_number FROM task_instance t JOIN dag_version v ON v.id = dag_version_id WHERE t.dag_id = 'large';
 ROLLBACK;
 
--- A dag_id that comes compressed, as from a row that is too large for its page.
+-- A dag_id that comes compressed, or from elsewhere, as from a row that is too large for its page.
 CREATE TABLE wide (dag_id varchar(250), filler text);
 ALTER TABLE wide ALTER filler SET STORAGE PLAIN;
 SELECT repeat('d', 250) AS long \gset
@@ -153,4 +174,8 @@ INSERT INTO wide VALUES (:'long', repeat('x', 3000));
 SELECT pg_column_size(dag_id) < 250 AS compressed FROM wide;
 INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
     SELECT dag_id, 'wide', 'scheduled', 'queued', 'b', lab.uuid(:'long' || '2') FROM wide;
-SELECT version, commit FROM lab.runs WHERE run_id = 'wide';
+ALTER TABLE wide ALTER dag_id SET STORAGE EXTERNAL;
+INSERT INTO wide VALUES (repeat('d', 250), repeat('y', 3000));
+INSERT INTO dag_run (dag_id, run_id, run_type, state, bundle_version, created_dag_version_id)
+    SELECT dag_id, 'elsewhere', 'scheduled', 'queued', 'b', lab.uuid(:'long' || '2') FROM wide WHERE filler LIKE 'y%';
+SELECT run_id, version, commit FROM lab.runs WHERE run_id IN ('wide', 'elsewhere') ORDER BY 1;
