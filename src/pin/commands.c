@@ -191,16 +191,10 @@ check_run_types(ArrayType *names)
 static void
 check_times(const PinSpec *spec)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
 	if (spec->expires_at == DT_NOEND)
 		return;
-	if (spec->expires_at <= now)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("expires_at is in the past"),
-				 errdetail("It is %s, and now is %s.", timestamptz_to_str(spec->expires_at),
-						   pstrdup(timestamptz_to_str(now))),
-				 errhint("Leave it out for a pin without an end.")));
+	if (spec->expires_at <= GetCurrentTimestamp())
+		raise_expired(spec);
 	if (spec->expires_at <= spec->valid_from)
 		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 						errmsg("expires_at is not after valid_from"),

@@ -300,10 +300,24 @@ pin_store_same(const PinSpec *spec, Datum *pin)
 	return true;
 }
 
+/* Raise an error for a pin whose time is over. */
+void
+raise_expired(const PinSpec *spec)
+{
+	char *expires_at = pstrdup(timestamptz_to_str(spec->expires_at));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("expires_at is in the past"),
+			 errdetail("It is %s, and now is %s.", expires_at,
+					   timestamptz_to_str(GetCurrentTimestamp())),
+			 errhint("Leave it out for a pin without an end.")));
+}
+
 /*
  * Put the pin into force, or on the schedule, in place of what it replaces; enter it in history
  * and announce it. "from" is the pin it follows, or NULL; "restores" the event whose pin a rollback
- * brings back, or 0. Returns the row.
+ * brings back, or 0. Returns the row. Raises 22008 when the pin has expired by now: the session may
+ * have waited for another one that pins the DAG.
  */
 Datum
 pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64 restores)
@@ -312,7 +326,6 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 	static KeptPlan insert_plan;
 	QueryArgs args = {0};
 	OwnerScope scope;
-	Datum pin;
 
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
 	arg_text(&args, spec->dag_id);
@@ -340,12 +353,14 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		arg_null(&args, INT8OID);
 	query_run_kept(
 		&insert_plan,
-		"WITH event AS (SELECT nextval('airflow_pin.pin_history_id_seq') AS id),"
+		"WITH event AS (SELECT nextval('airflow_pin.pin_history_id_seq') AS id,"
+		" coalesce($2, clock_timestamp()) AS valid_from),"
 		" pin AS (INSERT INTO airflow_pin.pinned_version AS p (dag_id, valid_from,"
 		" version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
 		" source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at, reason,"
-		" history_id) SELECT $1, coalesce($2, clock_timestamp()), $3, $4, $5, $6, $7, $8, $9, $10,"
-		" $11, $12, $13, $14, event.id FROM event RETURNING p, p.*),"
+		" history_id) SELECT $1, event.valid_from, $3, $4, $5, $6, $7, $8, $9, $10,"
+		" $11, $12, $13, $14, event.id FROM event WHERE $13 IS NULL OR $13 > event.valid_from"
+		" RETURNING p, p.*),"
 		" history AS (INSERT INTO airflow_pin.pin_history (id, dag_id, event, reason,"
 		" from_version, to_version, from_bundle_version, to_bundle_version, valid_from,"
 		" expires_at, pin, restores)"
@@ -356,9 +371,10 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		" 'bundle_version', bundle_version, 'valid_from', valid_from, 'by', pinned_by)::text)"
 		" FROM pin",
 		&args, 0);
-	pin = returned_pin(0, 1);
 	owner_scope_leave(&scope);
-	return pin;
+	if (SPI_processed == 0)
+		raise_expired(spec);
+	return returned_pin(0, 1);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "utils/uuid.h"
 
 #include "airflow/version.h"
+#include "compat.h"
 
 /* A pin to be made. Pointers are NULL for SQL NULL. */
 typedef struct PinSpec
@@ -43,6 +44,7 @@ extern bool pin_store_last(const char *dag_id, PastPin *past);
 extern int64 pin_store_before(int64 history_id);
 extern bool pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version);
 extern bool pin_store_same(const PinSpec *spec, Datum *pin);
+pg_noreturn extern void raise_expired(const PinSpec *spec);
 extern Datum pin_store_put(const PinSpec *spec, const char *event, const PastPin *from,
 						   int64 restores);
 extern bool pin_store_remove(const char *dag_id, const char *reason, Datum *in_force);
