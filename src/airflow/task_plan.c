@@ -12,6 +12,7 @@
 #include "airflow/priority.h"
 #include "airflow/serialized_dag.h"
 #include "airflow/task.h"
+#include "util/copy_text.h"
 
 /*
  * A run of more is refused, because a few mapped literals can multiply to any number of rows. They
@@ -166,9 +167,8 @@ plan_configured(PlannedTask *planned, TaskGraph *graph, int index)
 
 /*
  * Compute the plan, in the current memory context, where it leaves much that only computing it
- * takes. Raises an error, with the reason in its
- * message, for a serialized DAG that Airflow could not create a run of, or whose format is not
- * known here.
+ * takes. Raises an error, with the reason in its message, for a serialized DAG that Airflow could
+ * not create a run of, or whose format is not known here.
  */
 TaskPlan *
 task_plan_build(Jsonb *data, const RunFacts *run)
@@ -207,12 +207,6 @@ task_plan_build(Jsonb *data, const RunFacts *run)
 					 errhint(HINT_TOO_LARGE)));
 	}
 	return plan;
-}
-
-static char *
-copy_text(const char *text)
-{
-	return text ? pstrdup(text) : NULL;
 }
 
 static PlannedTask

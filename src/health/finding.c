@@ -9,6 +9,7 @@
 
 #include "utils/memutils.h"
 
+#include "util/copy_text.h"
 #include "util/result_rows.h"
 
 static const char *const severity_names[] = {
@@ -37,12 +38,6 @@ findings_begin(void)
 
 	list->context = CurrentMemoryContext;
 	return list;
-}
-
-static const char *
-copy_text(const char *text)
-{
-	return text ? pstrdup(text) : NULL;
 }
 
 /* Add a copy of the finding; it may be made of memory that goes with SPI_finish(). */

@@ -17,7 +17,6 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "airflow_pin.h"
 #include "airflow/catalog.h"
 #include "health/migration_verdict.h"
 #include "health/relation_size.h"
@@ -207,15 +206,6 @@ look_at_session(MigrationStatus *status, const char *schema)
 	status->watched = watched;
 	status->watched_seconds = watched->seen_at ? seconds_between(watched->seen_at, status->now) : 0;
 	watched->seen_at = status->now;
-}
-
-/* The schema of Airflow's tables; NULL where there are none. */
-static const char *
-schema_or_none(void)
-{
-	if (airflow_pin_airflow_schema[0] == '\0' && airflow_schemas() == NIL)
-		return NULL;
-	return airflow_schema();
 }
 
 /* Who owns Airflow's tables, and so may migrate them. */

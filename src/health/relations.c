@@ -180,19 +180,27 @@ relation_indexes(Oid relation)
 }
 
 /*
- * Schema of Airflow's tables, or NULL with a NOTICE where the database has none. Raises an error
- * when there are several and none is named.
+ * Schema of Airflow's tables, or NULL where the database has none. Raises an error when there are
+ * several and none is named.
  */
+const char *
+schema_or_none(void)
+{
+	if (airflow_pin_airflow_schema[0] == '\0' && airflow_schemas() == NIL)
+		return NULL;
+	return airflow_schema();
+}
+
+/* The same, with a NOTICE where there is none. */
 const char *
 health_schema(void)
 {
-	if (airflow_pin_airflow_schema[0] == '\0' && airflow_schemas() == NIL)
-	{
+	const char *schema = schema_or_none();
+
+	if (schema == NULL)
 		ereport(NOTICE, (errmsg("this database has no Airflow tables"),
 						 errdetail("No schema has both dag_run and alembic_version."),
 						 errhint("Connect to Airflow's metadata database, or set "
 								 "airflow_pin.airflow_schema.")));
-		return NULL;
-	}
-	return airflow_schema();
+	return schema;
 }

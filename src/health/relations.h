@@ -19,6 +19,7 @@ typedef struct AirflowRelation
 	bool leftover; /* kept by an earlier migration or "airflow db clean", no longer used */
 } AirflowRelation;
 
+extern const char *schema_or_none(void);
 extern const char *health_schema(void);
 extern List *airflow_relations(const char *schema);
 extern Datum relation_oids(List *relations);

@@ -75,7 +75,7 @@ is_writable(const PlannedTask *task, TupleDesc desc, const TaskInstanceColumns *
 		return false;
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
 		if (derived_columns[i].type == TEXTOID &&
-			!text_fits(*(char *const *) ((const char *) task + derived_columns[i].offset),
+			!text_fits(planned_pointer(i, task),
 					   TupleDescAttr(desc, columns->derived[i] - 1)->atttypmod))
 			return false;
 	return true;
@@ -130,7 +130,6 @@ adoption_begin(const ChangedRun *run, TupleDesc desc, const TaskInstanceColumns 
 											  ALLOCSET_DEFAULT_SIZES);
 	if (guarded_call(make_plans, adoption) != NULL)
 	{
-		adoption->active = true;
 		adoption->plans = (RunPlans){0};
 		MemoryContextReset(adoption->context);
 	}

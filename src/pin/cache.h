@@ -12,7 +12,7 @@
 #include "pin/pin.h"
 
 /* What pin_cache_get() returns of a DAG that it does not know; one without pins has NULL. */
-#define PINS_UNKNOWN ((const PinList *) &pins_unknown)
+#define PINS_UNKNOWN (&pins_unknown)
 
 extern const PinList pins_unknown;
 

@@ -13,29 +13,26 @@
 
 #include "airflow/serialized_dag.h"
 #include "airflow/version.h"
+#include "util/copy_text.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
-
-static char *
-copy_text(const char *text, MemoryContext context)
-{
-	return text ? MemoryContextStrdup(context, text) : NULL;
-}
 
 /* A copy that needs nothing of the original. */
 ChangedRun *
 changed_run_copy(const ChangedRun *run, MemoryContext context)
 {
-	ChangedRun *copy = MemoryContextAlloc(context, sizeof(ChangedRun));
+	MemoryContext saved = MemoryContextSwitchTo(context);
+	ChangedRun *copy = palloc(sizeof(ChangedRun));
 
 	*copy = *run;
-	copy->dag_run_id = copy_text(run->dag_run_id, context);
-	copy->dag_id = copy_text(run->dag_id, context);
-	copy->run_id = copy_text(run->run_id, context);
-	copy->airflow_schema = copy_text(run->airflow_schema, context);
-	copy->requested_commit = copy_text(run->requested_commit, context);
-	copy->effective_hash = copy_text(run->effective_hash, context);
+	copy->dag_run_id = copy_text(run->dag_run_id);
+	copy->dag_id = copy_text(run->dag_id);
+	copy->run_id = copy_text(run->run_id);
+	copy->airflow_schema = copy_text(run->airflow_schema);
+	copy->requested_commit = copy_text(run->requested_commit);
+	copy->effective_hash = copy_text(run->effective_hash);
+	MemoryContextSwitchTo(saved);
 	return copy;
 }
 

@@ -28,7 +28,7 @@ planned_number(int column, const PlannedTask *task)
 }
 
 /* A plan's value of anything else: a C string or a bytea, NULL for SQL NULL. */
-static void *
+void *
 planned_pointer(int column, const PlannedTask *task)
 {
 	return *(void *const *) ((const char *) task + derived_columns[column].offset);

@@ -46,6 +46,7 @@ typedef struct RowList
 
 extern const DerivedColumn derived_columns[DERIVED_COLUMNS];
 
+extern void *planned_pointer(int column, const PlannedTask *task);
 extern bool planned_is_null(int column, const PlannedTask *task);
 extern bool planned_equal(int column, const PlannedTask *a, const PlannedTask *b);
 extern void derived_from_plan(DerivedValues *derived, const PlannedTask *task);

@@ -28,6 +28,7 @@
 #include "pin/decide.h"
 #include "pin/decision_log.h"
 #include "pin/rewritten_runs.h"
+#include "util/copy_text.h"
 #include "util/guarded.h"
 #include "util/trigger_call.h"
 
@@ -205,11 +206,9 @@ keep_decision(DecideCall *call)
 	Decision *decision = &call->decision;
 
 	decision->detail = pstrdup(decision->detail);
-	decision->hint = decision->hint ? pstrdup(decision->hint) : NULL;
-	decision->effective_commit =
-		decision->effective_commit ? pstrdup(decision->effective_commit) : NULL;
-	decision->effective.dag_hash =
-		decision->effective.dag_hash ? pstrdup(decision->effective.dag_hash) : NULL;
+	decision->hint = copy_text(decision->hint);
+	decision->effective_commit = copy_text(decision->effective_commit);
+	decision->effective.dag_hash = copy_text(decision->effective.dag_hash);
 	MemoryContextSwitchTo(saved);
 }
 

@@ -30,6 +30,7 @@
 #include "airflow/serialized_dag.h"
 #include "pin/version_row.h"
 #include "util/column_list.h"
+#include "util/copy_text.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
@@ -82,7 +83,7 @@ find_pin(void *arg)
 		return;
 	change->is_pinned = true;
 	change->pinned = pin->dag_version_id;
-	change->pinned_hash = pin->dag_hash ? pstrdup(pin->dag_hash) : NULL;
+	change->pinned_hash = copy_text(pin->dag_hash);
 }
 
 /* GuardedCall: what a migration does to a version is not held back. */
