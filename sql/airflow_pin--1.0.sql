@@ -280,17 +280,12 @@ GRANT SELECT ON airflow_pin.pin_history_id_seq, airflow_pin.run_decision_id_seq 
 CREATE FUNCTION airflow_pin.enforce_run() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'enforce_run';
 COMMENT ON FUNCTION airflow_pin.enforce_run() IS
-'Trigger for Airflow''s dag_run, put there by attach(): lets a new run pass, gives it the pinned version, or refuses it. Raises P0001 for a refused run that somebody asked for; a scheduler''s run is refused by inserting it as failed.';
+'Trigger for Airflow''s dag_run, put there by attach(): lets a new run pass, gives it the pinned version, or refuses it. Raises P0001 for a refused run that somebody asked for; a scheduler''s run is refused by inserting it as failed. Under a pin with reruns => pinned, also raises P0001 for an update that would run an existing run again at another version or commit than the pinned one.';
 
 CREATE FUNCTION airflow_pin.adopt_version() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'adopt_version';
 COMMENT ON FUNCTION airflow_pin.adopt_version() IS
 'Trigger for Airflow''s task_instance, put there by attach(): makes the task instances of a run that a pin has just rewritten those of its version while they are inserted. What cannot be told then is set at commit. Raises nothing of its own.';
-
-CREATE FUNCTION airflow_pin.hold_rerun() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'hold_rerun';
-COMMENT ON FUNCTION airflow_pin.hold_rerun() IS
-'Trigger for Airflow''s dag_run, put there by attach(): under a pin with reruns => pinned, raises P0001 for an update that would run an existing run again at another version or commit than the pinned one.';
 
 CREATE FUNCTION airflow_pin.protect_version() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'protect_version';

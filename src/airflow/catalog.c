@@ -36,13 +36,13 @@
 
 #define BEFORE_INSERT_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW)
 #define BEFORE_UPDATE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
+#define BEFORE_WRITE_ROW (BEFORE_INSERT_ROW | BEFORE_UPDATE_ROW)
 #define BEFORE_DELETE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_ROW)
 #define AFTER_DELETE_STATEMENT (TRIGGER_TYPE_AFTER | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_STATEMENT)
 
 /* What attach() puts on Airflow's tables. Without column lists and WHEN: see doc/internals.md. */
 const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
-	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_INSERT_ROW, "BEFORE INSERT"},
-	{"dag_run", "hold_rerun", "airflow_pin_hold", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
+	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_WRITE_ROW, "BEFORE INSERT OR UPDATE"},
 	{"task_instance", "adopt_version", "airflow_pin_adopt", BEFORE_INSERT_ROW, "BEFORE INSERT"},
 	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW,
 	 "BEFORE UPDATE"},

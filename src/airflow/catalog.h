@@ -70,7 +70,7 @@ typedef struct AttachedTrigger
 	const char *event; /* the same in SQL, but for the level */
 } AttachedTrigger;
 
-#define ATTACHED_TRIGGERS 10
+#define ATTACHED_TRIGGERS 9
 
 extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
 extern DagRunColumns dag_run_columns_cache;

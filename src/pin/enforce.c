@@ -1,6 +1,6 @@
 /*
  * enforce.c
- *		The trigger on dag_run: let a new run pass, rewrite it, or refuse it.
+ *		The trigger on dag_run: let a new run pass, rewrite it, or refuse it. Re-runs are in rerun.c.
  *
  * Every run of every DAG comes through here, so the way of a run that no pin touches is short: a
  * look into the cache, no SPI, no snapshot, no allocation.
@@ -27,6 +27,7 @@
 #include "pin/cache.h"
 #include "pin/decide.h"
 #include "pin/decision_log.h"
+#include "pin/rerun.h"
 #include "pin/rewritten_runs.h"
 #include "util/copy_text.h"
 #include "util/guarded.h"
@@ -450,16 +451,20 @@ enforce_run_slowly(TriggerData *trigger, const DagRunColumns *known, Datum dag_i
 }
 
 /*
- * BEFORE INSERT FOR EACH ROW on dag_run.
+ * BEFORE INSERT OR UPDATE FOR EACH ROW on dag_run. One trigger for both, because a statement copies
+ * all that its table has, fired or not (PostgreSQL's InitResultRelInfo): a second one would cost an
+ * insert half as much again.
  */
 Datum
 enforce_run(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = require_before_insert_row(fcinfo, "enforce_run");
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	const DagRunColumns *columns;
 	bool isnull = true;
 	Datum dag_id = (Datum) 0;
 
+	if (unlikely(!is_before_insert_row(fcinfo)))
+		return PointerGetDatum(hold_rerun(require_before_write_row(fcinfo, "enforce_run")));
 	if (!airflow_pin_enabled)
 		return PointerGetDatum(trigger->tg_trigtuple);
 

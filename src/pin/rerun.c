@@ -1,6 +1,6 @@
 /*
  * rerun.c
- *		The trigger that holds re-runs of existing runs, for pins with reruns => 'pinned'.
+ *		Hold re-runs of existing runs, for pins with reruns => 'pinned'.
  *
  * Clearing a run sets it back to queued, and with "latest version" moves it to another version and
  * commit (airflow/models/taskinstance.py: clear_task_instances). Its task instances then are of two
@@ -9,21 +9,20 @@
  * the run keeps the one that it has. Only somebody who asks for it, through the API, the CLI or a
  * TriggerDagRunOperator, clears a run; no scheduler does.
  */
-#include "airflow_pin.h"
+#include "rerun.h"
 
 #include "access/htup_details.h"
-#include "commands/trigger.h"
-#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "airflow_pin.h"
+
 #include "airflow/catalog.h"
 #include "airflow/migration.h"
 #include "pin/cache.h"
-#include "util/trigger_call.h"
 
 /* The update of a run. */
 typedef struct RunUpdate
@@ -32,8 +31,6 @@ typedef struct RunUpdate
 	TupleDesc desc;
 	const DagRunColumns *columns;
 } RunUpdate;
-
-PG_FUNCTION_INFO_V1(hold_rerun);
 
 /* Is the column the same before and after, byte by byte? */
 static bool
@@ -151,12 +148,13 @@ hold_commit(const RunUpdate *update)
 }
 
 /*
- * BEFORE UPDATE FOR EACH ROW on dag_run.
+ * What a BEFORE UPDATE FOR EACH ROW trigger on dag_run returns: the new row, or, where only its
+ * commit would leave the pin, a copy of it with the commit that the run had. Raises P0001 for what
+ * a pin does not allow.
  */
-Datum
-hold_rerun(PG_FUNCTION_ARGS)
+HeapTuple
+hold_rerun(TriggerData *trigger)
 {
-	TriggerData *trigger = require_before_update_row(fcinfo, "hold_rerun");
 	DagRunColumns columns;
 	RunUpdate update = {.trigger = trigger, .desc = RelationGetDescr(trigger->tg_relation)};
 	const Pin *pin;
@@ -166,7 +164,7 @@ hold_rerun(PG_FUNCTION_ARGS)
 
 	update.columns = dag_run_columns(RelationGetRelid(trigger->tg_relation));
 	if (!airflow_pin_enabled || update.columns->missing != NULL || !is_rerun(&update))
-		return PointerGetDatum(trigger->tg_newtuple);
+		return trigger->tg_newtuple;
 
 	columns = *update.columns;
 	update.columns = &columns;
@@ -174,12 +172,12 @@ hold_rerun(PG_FUNCTION_ARGS)
 	run_id = column_text(&update, trigger->tg_newtuple, columns.run_id);
 	run_type = column_text(&update, trigger->tg_newtuple, columns.run_type);
 	if (dag_id == NULL || run_id == NULL || run_type == NULL)
-		return PointerGetDatum(trigger->tg_newtuple);
+		return trigger->tg_newtuple;
 	pin = holding_pin(&update, dag_id, run_type);
 	if (pin == NULL || is_at_pin(&update, trigger->tg_newtuple, pin))
-		return PointerGetDatum(trigger->tg_newtuple);
+		return trigger->tg_newtuple;
 	if (moves_commit_only(&update, pin))
-		return PointerGetDatum(hold_commit(&update));
+		return hold_commit(&update);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_RAISE_EXCEPTION),

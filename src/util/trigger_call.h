@@ -12,6 +12,9 @@
 
 #include "compat.h"
 
+/* What of TriggerEvent tells when a trigger was fired, and for what. */
+#define TRIGGER_EVENT_MASK (TRIGGER_EVENT_TIMINGMASK | TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW)
+
 pg_noreturn extern void raise_wrong_trigger(const char *function, const char *fired);
 extern TriggerData *require_before_update_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_write_row(FunctionCallInfo fcinfo, const char *function);
@@ -24,15 +27,23 @@ static inline TriggerData *
 require_trigger(FunctionCallInfo fcinfo, const char *function, TriggerEvent event,
 				const char *fired)
 {
-	const TriggerEvent mask = TRIGGER_EVENT_TIMINGMASK | TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW;
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 
-	if (unlikely(!CALLED_AS_TRIGGER(fcinfo) || (trigger->tg_event & mask) != event))
+	if (unlikely(!CALLED_AS_TRIGGER(fcinfo) || (trigger->tg_event & TRIGGER_EVENT_MASK) != event))
 		raise_wrong_trigger(function, fired);
 	return trigger;
 }
 
-/* The same for BEFORE INSERT FOR EACH ROW, inline for the sake of the runs that no pin touches. */
+/* Inline, for the sake of the runs that no pin touches. */
+static inline bool
+is_before_insert_row(FunctionCallInfo fcinfo)
+{
+	return CALLED_AS_TRIGGER(fcinfo) &&
+		   (((TriggerData *) fcinfo->context)->tg_event & TRIGGER_EVENT_MASK) ==
+			   (TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW);
+}
+
+/* require_trigger() for BEFORE INSERT FOR EACH ROW. */
 static inline TriggerData *
 require_before_insert_row(FunctionCallInfo fcinfo, const char *function)
 {

@@ -58,20 +58,24 @@ CALL lab.replace('airflow_pin_enforce', 'dag_run', $$CREATE TRIGGER airflow_pin_
 SELECT * FROM lab.changed;
 SELECT airflow_pin.attach();
 SELECT * FROM lab.changed;
-CALL lab.replace('airflow_pin_hold', 'dag_run', $$CREATE TRIGGER airflow_pin_hold BEFORE UPDATE OF state ON dag_run
-    FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_rerun()$$);
+CALL lab.replace('airflow_pin_enforce', 'dag_run', $$CREATE TRIGGER airflow_pin_enforce BEFORE INSERT OR UPDATE OF state ON dag_run
+    FOR EACH ROW EXECUTE FUNCTION airflow_pin.enforce_run()$$);
 SELECT * FROM lab.changed;
 SELECT airflow_pin.attach();
-CALL lab.replace('airflow_pin_hold', 'dag_run', $$CREATE TRIGGER airflow_pin_hold AFTER UPDATE ON dag_run
-    FOR EACH ROW EXECUTE FUNCTION airflow_pin.hold_rerun()$$);
+CALL lab.replace('airflow_pin_enforce', 'dag_run', $$CREATE TRIGGER airflow_pin_enforce BEFORE INSERT ON dag_run
+    FOR EACH ROW EXECUTE FUNCTION airflow_pin.enforce_run()$$);
 SELECT * FROM lab.changed;
 SELECT airflow_pin.attach();
-CREATE TRIGGER zz_again BEFORE INSERT ON dag_run FOR EACH ROW EXECUTE FUNCTION airflow_pin.enforce_run();
+CALL lab.replace('airflow_pin_enforce', 'dag_run', $$CREATE TRIGGER airflow_pin_enforce AFTER INSERT OR UPDATE ON dag_run
+    FOR EACH ROW EXECUTE FUNCTION airflow_pin.enforce_run()$$);
+SELECT * FROM lab.changed;
+SELECT airflow_pin.attach();
+CREATE TRIGGER zz_again BEFORE INSERT OR UPDATE ON dag_run FOR EACH ROW EXECUTE FUNCTION airflow_pin.enforce_run();
 ALTER TABLE dag_run DISABLE TRIGGER zz_again;
 SELECT * FROM lab.changed;
 DROP TRIGGER zz_again ON dag_run;
 DROP VIEW lab.changed;
-DROP TRIGGER airflow_pin_hold ON dag_run;
+DROP TRIGGER airflow_pin_adopt ON task_instance;
 SELECT airflow_pin.detach();
 SELECT airflow_pin.attach();
 

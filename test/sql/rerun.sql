@@ -66,7 +66,6 @@ SELECT run_id, state, version FROM lab.runs WHERE run_id = 'new';
 DELETE FROM task_instance;
 DELETE FROM dag_version WHERE id = lab.uuid('d2');
 SELECT run_id, state, version FROM lab.runs WHERE run_id IN ('new', 'going') ORDER BY run_id;
-SELECT airflow_pin.hold_rerun();
 -- A run without state, of a DAG without pins, of no version, or moved by a migration of this session's own.
 CALL lab.two_versions('more');
 CALL lab.run('more', 'free');
