@@ -19,7 +19,11 @@ ISOLATION_OPTS = --inputdir=test/isolation --launcher=$(srcdir)/test/isolation/w
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-DAIRFLOW_PIN_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wall -Wextra
-SHLIB_LINK = -lz
+# src/exports.map is for GNU's linker and those like it. PostgreSQL 16 and later hide as much, but not from PostgreSQL 15.
+SHLIB_LINK = -lz $(if $(filter linux,$(PORTNAME)),-Wl$(comma)--version-script=$(srcdir)/src/exports.map)
+comma = ,
+# No bitcode for LLVM: no function is called so often that inlining it would pay, and the build needs no clang.
+override with_llvm = no
 
 EXTRA_CLEAN = build/regress build/isolation
 
@@ -105,5 +109,6 @@ else
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 $(OBJS): $(ALL_HEADERS)
+airflow_pin.so: src/exports.map
 
 endif

@@ -278,42 +278,42 @@ GRANT SELECT ON airflow_pin.pin_history_id_seq, airflow_pin.run_decision_id_seq 
 ---------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION airflow_pin.enforce_run() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'enforce_run';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_enforce_run';
 COMMENT ON FUNCTION airflow_pin.enforce_run() IS
 'Trigger for Airflow''s dag_run, put there by attach(): lets a new run pass, gives it the pinned version, or refuses it. Raises P0001 for a refused run that somebody asked for; a scheduler''s run is refused by inserting it as failed. Under a pin with reruns => pinned, also raises P0001 for an update that would run an existing run again at another version or commit than the pinned one.';
 
 CREATE FUNCTION airflow_pin.adopt_version() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'adopt_version';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_adopt_version';
 COMMENT ON FUNCTION airflow_pin.adopt_version() IS
 'Trigger for Airflow''s task_instance, put there by attach(): makes the task instances of a run that a pin has just rewritten those of its version while they are inserted. What cannot be told then is set at commit. Raises nothing of its own.';
 
 CREATE FUNCTION airflow_pin.protect_version() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'protect_version';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_protect_version';
 COMMENT ON FUNCTION airflow_pin.protect_version() IS
 'Trigger for Airflow''s serialized_dag, dag_version and dag_code, put there by attach(): a change that Airflow makes to a pinned version in place becomes a version of its own. Raises nothing.';
 
 CREATE FUNCTION airflow_pin.keep_version() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'keep_version';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_keep_version';
 COMMENT ON FUNCTION airflow_pin.keep_version() IS
 'Trigger for Airflow''s serialized_dag, dag_version and dag_code, put there by attach(): a row of a pinned version is not deleted, which a NOTICE tells, unless its DAG is deleted. Raises 55006 where "airflow db clean" would delete the DAG of a pinned version.';
 
 CREATE FUNCTION airflow_pin.end_clean() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'end_clean';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_end_clean';
 COMMENT ON FUNCTION airflow_pin.end_clean() IS
 'Trigger for Airflow''s dag_version, put there by attach(): raises 55006 when "airflow db clean" has nothing but pinned versions left to delete; it then goes on with the next table, and would otherwise try for ever.';
 
 CREATE FUNCTION airflow_pin.reconcile_run() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'reconcile_run';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_reconcile_run';
 COMMENT ON FUNCTION airflow_pin.reconcile_run() IS
 'Trigger of run_decision: at commit, makes a changed run''s task instances those of its version.';
 
 CREATE FUNCTION airflow_pin.announce_pins() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'announce_pins';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_announce_pins';
 COMMENT ON FUNCTION airflow_pin.announce_pins() IS
 'Trigger of pinned_version: tells every session that pins have changed.';
 
 CREATE FUNCTION airflow_pin.refuse_change() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'refuse_change';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_refuse_change';
 COMMENT ON FUNCTION airflow_pin.refuse_change() IS
 'Trigger of pin_history: raises 55000 for whatever would change or remove history.';
 
@@ -342,17 +342,17 @@ CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE
 
 CREATE FUNCTION airflow_pin.attach(airflow_schema name DEFAULT NULL,
                                    lock_timeout interval DEFAULT '2s')
-    RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'pin_attach';
+    RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_attach';
 COMMENT ON FUNCTION airflow_pin.attach(name, interval) IS
 'Puts the triggers on Airflow''s dag_run, task_instance, serialized_dag, dag_version and dag_code, so that pins are in force, and mends what a restore or a switchover has left of the extension''s own triggers and sequences; does nothing where all is well. Needs a superuser, or the tables'' owner with EXECUTE on the functions of the triggers, and SHARE ROW EXCLUSIVE on the tables: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Returns nothing. Other errors: 42P01 no Airflow 3 tables, 42703 dag_run lacks a column of Airflow 3, 3F000 several schemas have Airflow tables, 55000 attached to another schema, 42501 the tables have several owners, their schema has another one, or the caller is not their owner, 22023 lock_timeout out of range.';
 
 CREATE FUNCTION airflow_pin.detach()
-    RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'pin_detach';
+    RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_detach';
 COMMENT ON FUNCTION airflow_pin.detach() IS
 'Takes the triggers off Airflow''s tables. Pins stay, and are not in force until attach(); does nothing where none is attached. Needs a superuser or the tables'' owner. Returns nothing. Errors: 55P03 after 2 s of waiting for a lock, naming who holds the table, 42501 not the tables'' owner.';
 
 CREATE FUNCTION airflow_pin.status(OUT item text, OUT state text, OUT detail text)
-    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pin_status';
+    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_status';
 COMMENT ON FUNCTION airflow_pin.status() IS
 'Are pins in force? One row an item: in_force (yes or no: the answer), extension, library, airflow_schema, airflow_revision, each trigger on Airflow''s tables (present, missing or disabled), enabled, unpinned_dags, pins. state says how it is, detail what that means and how to mend it. Never waits for a lock.';
 
@@ -367,17 +367,17 @@ CREATE FUNCTION airflow_pin.pin(
         valid_from timestamptz DEFAULT NULL,
         bundle_version text DEFAULT NULL,
         reruns text DEFAULT 'airflow')
-    RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'pin_pin';
+    RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_pin';
 COMMENT ON FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text) IS
 'Holds new runs of a DAG at a version (NULL: the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. Returns the pin. valid_from in the future schedules the move. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 no such commit under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type or reruns, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, 42501 Airflow''s tables have several owners, or their schema has another one, 22004 dag_id, on_mismatch or reruns is NULL, 40001 the transaction''s snapshot is older than the last change of the DAG''s pins (not under READ COMMITTED).';
 
 CREATE FUNCTION airflow_pin.unpin(dag_id text, reason text DEFAULT NULL)
-    RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'pin_unpin';
+    RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_unpin';
 COMMENT ON FUNCTION airflow_pin.unpin(text, text) IS
 'Back to auto-deploy latest: removes the DAG''s pin and its scheduled pins. Returns the pin that was in force, NULL when there was none. Errors: 42704 no such DAG and no pin of that name, 22004 dag_id is NULL, 40001 as pin().';
 
 CREATE FUNCTION airflow_pin.rollback(dag_id text, reason text DEFAULT NULL)
-    RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'pin_rollback';
+    RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_rollback';
 COMMENT ON FUNCTION airflow_pin.rollback(text, text) IS
 'Pins the DAG to the version, commit and settings of the pin before the current one (after unpin(): of the last pin); without an earlier pin to the version before the pinned or latest one. Called again it goes further back. Returns the new pin. Errors as pin(), P0002 when there is nothing to go back to, and 55000 where that version was changed in place since it was pinned.';
 
@@ -385,7 +385,7 @@ CREATE FUNCTION airflow_pin.resolve(
         dag_id text, run_type text DEFAULT 'scheduled',
         OUT version_number integer, OUT dag_version_id uuid, OUT bundle_version text,
         OUT action text, OUT reason text)
-    RETURNS record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pin_resolve';
+    RETURNS record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_resolve';
 COMMENT ON FUNCTION airflow_pin.resolve(text, text) IS
 'What a new run of the DAG would get now, and why. action: latest (no pin has a say), matches, rewrite, reject, observe, or failed (it cannot be done right: reason says what to do). version_number, dag_version_id and bundle_version are those of the run; NULL for failed, bundle_version also where the bundle is not versioned. Errors: 42704 no such DAG, P0002 it has no version, 22023 unknown run type, 22004 NULL, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables.';
 
@@ -394,19 +394,19 @@ CREATE FUNCTION airflow_pin.pins(
         OUT versions_behind integer, OUT on_mismatch text, OUT bundle_version text,
         OUT pinned_by name, OUT pinned_at timestamptz, OUT expires_at timestamptz,
         OUT reason text, OUT drift text[])
-    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'pin_pins';
+    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_pins';
 COMMENT ON FUNCTION airflow_pin.pins() IS
 'The pins in force, by dag_id, beside each DAG''s latest version: versions_behind is the difference of the two numbers, NULL as is latest_version where Airflow has no version of the DAG any more. The other columns are as in pinned_version. drift names what differs between the two: newer_version, tasks_differ, schedule_differs, content_changed (the DAG file, or the pinned version itself, is not what it was when pinned), version_missing, bundle_unversioned. Waits for no lock: 55P03, with who holds it, where a table of Airflow is locked.';
 
 CREATE FUNCTION airflow_pin.diff(
         dag_id text, from_version integer, to_version integer,
         OUT kind text, OUT item text, OUT from_value jsonb, OUT to_value jsonb)
-    RETURNS SETOF record LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'pin_diff';
+    RETURNS SETOF record LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'airflow_pin_diff';
 COMMENT ON FUNCTION airflow_pin.diff(text, integer, integer) IS
 'What changes between two versions of a DAG. kind: task_added, task_removed, task_changed (item is task_id.field), schedule, setting; values are as in the serialized DAG, NULL where a side has none. No rows where nothing differs, or for a NULL. Errors: 42704 no such DAG, P0002 no such version, or its serialized DAG is gone, 0A000 serialized in an unknown format, 54000 larger than can be read, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.prune_decisions(older_than interval DEFAULT '90 days')
-    RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'pin_prune_decisions';
+    RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'airflow_pin_prune_decisions';
 COMMENT ON FUNCTION airflow_pin.prune_decisions(interval) IS
 'Removes rows of run_decision older than that, and enters expired pins in pin_history. Returns the rows removed. Error: 22023 for a negative interval.';
 
@@ -447,7 +447,7 @@ CREATE FUNCTION airflow_pin.table_sizes(
         OUT dead_rows bigint, OUT last_vacuum timestamptz, OUT rewrite_low interval,
         OUT rewrite_high interval)
     RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'table_sizes';
+    AS 'MODULE_PATHNAME', 'airflow_pin_table_sizes';
 COMMENT ON FUNCTION airflow_pin.table_sizes() IS
 'Size of each table of Airflow and FAB, leftovers of earlier migrations (_airflow_moved__*, _airflow_deleted__*, _xcom_archive) and partitions included, by name; fab: of the FAB auth manager, which migrates its tables by itself. Never waits for a lock on them: bytes are read from the file system, so that it answers while a migration holds ACCESS EXCLUSIVE. Bytes count all forks, toast_bytes its index too; estimated_rows is NULL for a table that was never analyzed, dead_rows is the statistics'' estimate, last_vacuum is the later one of by hand and automatic. Rewriting the table with its indexes takes rewrite_low to rewrite_high: at airflow_pin.rewrite_mb_per_second (default: 100 GB an hour) to half of that rate. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
 
@@ -457,7 +457,7 @@ CREATE FUNCTION airflow_pin.locks(
         OUT state text, OUT xact_age interval, OUT query_age interval, OUT blocked_by integer[],
         OUT root_blocker integer, OUT depth integer, OUT query text, OUT cancel_sql text)
     RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'locks';
+    AS 'MODULE_PATHNAME', 'airflow_pin_locks';
 COMMENT ON FUNCTION airflow_pin.locks() IS
 'Who holds and who waits for locks on the tables of Airflow and FAB, a row a session, table and mode (locks on indexes and TOAST count as the table''s), each root with its waiters below. blocked_by is as in pg_blocking_pids(), 0 for a prepared transaction, whose own row has pid NULL and state "prepared transaction"; root_blocker is the end of the chain, NULL for a session that does not wait, and depth the length of the chain. A blocker that has no lock on these tables has one row with relation NULL. cancel_sql ends the root blocker, or the session itself where it does not wait: pg_cancel_backend, pg_terminate_backend for an idle one, ROLLBACK PREPARED. Takes no lock on the tables; queries of others are shown as in pg_stat_activity. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
 
@@ -465,31 +465,31 @@ CREATE FUNCTION airflow_pin.in_flight(
         OUT kind text, OUT state text, OUT dag_id text, OUT count bigint,
         OUT oldest timestamptz, OUT age interval)
     RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'in_flight';
+    AS 'MODULE_PATHNAME', 'airflow_pin_in_flight';
 COMMENT ON FUNCTION airflow_pin.in_flight() IS
 'What is not finished, a row a kind (dag_run, task_instance, backfill), state and DAG; oldest and age say since when the oldest has been in that state. Task instances count in the states scheduled, queued, running, restarting, up_for_retry, up_for_reschedule, deferred, awaiting_input and shutdown. Waits for no lock: a table that a migration holds gives one row with state unknown and NULL in all further columns, and a NOTICE that names who holds it. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
 
 CREATE PROCEDURE airflow_pin.drain(timeout interval DEFAULT '30 min', poll interval DEFAULT '30 s')
-    LANGUAGE c AS 'MODULE_PATHNAME', 'drain';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_drain';
 COMMENT ON PROCEDURE airflow_pin.drain(interval, interval) IS
 'Waits until in_flight() has no rows, looking every poll, and says at each what is left and how long it has waited; at the timeout it warns and returns. A table that is locked counts as in flight. Holds no snapshot and no lock between polls, and can be cancelled at any time. Errors: 25001 inside a transaction block, 22004 NULL, 22023 timeout below 0 or poll below 10 ms, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.preflight(target text DEFAULT NULL)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'preflight';
+    AS 'MODULE_PATHNAME', 'airflow_pin_preflight';
 COMMENT ON FUNCTION airflow_pin.preflight(text) IS
 'Every check before "airflow db migrate" in one list, worst first; target is the Airflow version to migrate to, as 3.3.2. Checks: airflow_schema, target, revision, fab_provider, paused_dags, heartbeats, sessions, in_flight, queued_long, lock_holders, idle_in_transaction, prepared_transactions, long_transactions, autovacuum, wraparound, table_sizes, leftovers, dead_rows, disk_space, sequences, dependent_views, foreign_triggers, deferred_triggers, publications, foreign_keys, dependent_objects, owners, schema_privileges, extensions, invalid_indexes, unvalidated_constraints, time_zone, timeouts, connections, replication_slots, archiver, and those of fab_report() and bad_rows(). Waits for no lock on Airflow''s tables; a check that cannot be made has severity unknown and says why. Error: 22023 target is not a version.';
 
 CREATE FUNCTION airflow_pin.is_ready(target text DEFAULT NULL)
     RETURNS boolean LANGUAGE c SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'is_ready';
+    AS 'MODULE_PATHNAME', 'airflow_pin_is_ready';
 COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
 'Has preflight() no critical finding? false, too, in a database without Airflow. Error as preflight().';
 
 CREATE FUNCTION airflow_pin.fab_report(max_rows bigint DEFAULT 1000000,
                                        max_time interval DEFAULT '0.5 s')
     RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'fab_report';
+    AS 'MODULE_PATHNAME', 'airflow_pin_fab_report';
 COMMENT ON FUNCTION airflow_pin.fab_report(bigint, interval) IS
 'Orphans (fab_orphans), duplicates (fab_duplicates) and NULLs (fab_nulls) in the FAB tables, worst first; critical: "airflow db migrate" stops at them. value is the number of rows, fix_sql would clean them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
 
@@ -497,7 +497,7 @@ CREATE FUNCTION airflow_pin.bad_rows(max_rows bigint DEFAULT 1000000,
                                      max_time interval DEFAULT '0.8 s',
                                      target text DEFAULT NULL)
     RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'bad_rows';
+    AS 'MODULE_PATHNAME', 'airflow_pin_bad_rows';
 COMMENT ON FUNCTION airflow_pin.bad_rows(bigint, interval, text) IS
 'Rows and values that make a step of "airflow db migrate" to the Airflow version "target" (NULL: the newest known) stop (critical) or that it changes (warning), worst first: orphans, xcom_values, xcom_archive, dag_run_conf, json_values, long_values, teams, deadlines. value is the number of rows, fix_sql would mend them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive, and a target that is no version.';
 
@@ -507,47 +507,47 @@ CREATE FUNCTION airflow_pin.migration_plan(target text DEFAULT NULL,
         OUT scans boolean, OUT estimated_rows bigint, OUT bytes bigint, OUT eta_low interval,
         OUT eta_high interval, OUT updates_rows boolean)
     RETURNS SETOF record LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'health_migration_plan';
+    AS 'MODULE_PATHNAME', 'airflow_pin_migration_plan';
 COMMENT ON FUNCTION airflow_pin.migration_plan(text) IS
 'What "airflow db migrate" to the Airflow release "target" (NULL: the newest known) will do from the current revisions on, in order; no rows when there is nothing to do. component: core or fab; airflow_version: the release that brought the revision, for fab that of its provider. relation is the name that the table has by then; NULL where a revision changes no table. lock_mode: the strongest lock that the migration holds on the relation by then, until the revision''s transaction ends. rewrites: the table''s file is written anew; scans: it is read in full; updates_rows: all or most of its rows are updated or deleted. estimated_rows (from the last VACUUM or ANALYZE) and bytes (of the files, with indexes and TOAST) are those of now; NULL for a table that is not there yet, rows also for one never analyzed. eta_low and eta_high: how long the step takes once it has its lock, not counting waits; NULL for a table never analyzed. Waits for no lock of a table of Airflow. Errors: 22023 unknown target, or one older than the database; 55000 unknown revision in the database; 55P03 the version table is locked; 42P01 no Airflow tables; 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.pause_all(label text, reason text DEFAULT NULL,
                                       OUT total integer, OUT paused_before integer,
                                       OUT paused_now integer)
-    LANGUAGE c AS 'MODULE_PATHNAME', 'pause_all';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_pause_all';
 COMMENT ON FUNCTION airflow_pin.pause_all(text, text) IS
 'Pauses every DAG of Airflow and remembers in paused_dag, under the label, those that were active, for resume(). total: DAGs there are; paused_before: those that were paused already; paused_now: those that this call paused. Calling it again adds what has become active since. Needs no right on Airflow''s tables. Waits at most 10 s for a row of dag. Errors: 22004 no label, 42P01 no table dag, 3F000 several schemas have Airflow tables, 55000 a deferred trigger on dag, 55P03 dag is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.resume(label text, tag text DEFAULT NULL, dag_like text DEFAULT NULL,
                                    max_dags integer DEFAULT NULL)
-    RETURNS SETOF text LANGUAGE c AS 'MODULE_PATHNAME', 'resume';
+    RETURNS SETOF text LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_resume';
 COMMENT ON FUNCTION airflow_pin.resume(text, text, text, integer) IS
 'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag or dag_tag, 3F000 several schemas have Airflow tables, 55000 a deferred trigger on dag, 55P03 one of them is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.hold_max_active_runs() RETURNS trigger
-    LANGUAGE c AS 'MODULE_PATHNAME', 'hold_max_active_runs';
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_hold_max_active_runs';
 COMMENT ON FUNCTION airflow_pin.hold_max_active_runs() IS
 'Trigger for Airflow''s dag, put there by throttle(): a max_active_runs above its argument, or without a value, becomes the argument. Raises nothing.';
 
 CREATE FUNCTION airflow_pin.throttle(label text, max_active_runs integer)
-    RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'throttle';
+    RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_throttle';
 COMMENT ON FUNCTION airflow_pin.throttle(text, integer) IS
 'Holds max_active_runs of every DAG down to the limit, although each parse writes it back, until unthrottle(); returns the number of DAGs whose limit was higher. Calling it again with the same label changes the limit. Needs to own table dag (or to be superuser) and ACCESS EXCLUSIVE on it for a moment: raises 55P03 after 2 s, naming who holds it. Other errors: 22004 no label, 22023 limit below 1, 55000 throttled under another label, or a deferred trigger on dag, 0A000 before Airflow 3.1, whose scheduler does not read this column, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.unthrottle(label text)
-    RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'unthrottle';
+    RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_unthrottle';
 COMMENT ON FUNCTION airflow_pin.unthrottle(text) IS
 'Ends throttle(): takes its trigger off and gives the DAGs back the max_active_runs that they had, but for those that were set lower since; returns their number. Locks and rights as throttle(). Errors: 22004 no label, 42704 not throttled under it, 55P03 dag is locked, 55000 a deferred trigger on dag, 0A000 before Airflow 3.1, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.baseline(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'baseline';
+    AS 'MODULE_PATHNAME', 'airflow_pin_baseline';
 COMMENT ON FUNCTION airflow_pin.baseline(text) IS
 'Takes figures before a migration and keeps them in baseline_figure under the label, for postflight(): rows (of tables that no migration should lose rows of; estimated above 100,000), dags, paused_dags, import_errors, serialized_dags, runs_last_hour, tasks_last_hour, failed_runs_last_hour, failed_tasks_last_hour, queue_age_seconds. One finding a figure, of severity info; unknown: it could not be read, and message says why, or who has locked the table. Errors: 22004 no label, 42710 the label has a baseline, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.postflight(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'postflight';
+    AS 'MODULE_PATHNAME', 'airflow_pin_postflight';
 COMMENT ON FUNCTION airflow_pin.postflight(text) IS
 'After a migration, worst first: each figure of the label''s baseline compared with that of now (value now, threshold before), and whether the migration of core and of FAB is complete (revision), pins are in force (pins), FAB''s tables are there (fab_tables), scheduler, triggerer and DAG processor are alive (heartbeats), unfinished task instances have a DAG version (unversioned_tasks), indexes and constraints are valid, statistics are fresh, and what is left over to be dropped (leftovers). Waits for no lock on Airflow''s tables. Errors: 22004 no label, 42704 no such baseline, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
 
@@ -555,13 +555,13 @@ CREATE FUNCTION airflow_pin.lost_on_rollback(since timestamptz, OUT kind text, O
                                              OUT count bigint, OUT first timestamptz,
                                              OUT last timestamptz)
     RETURNS SETOF record LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'lost_on_rollback';
+    AS 'MODULE_PATHNAME', 'airflow_pin_lost_on_rollback';
 COMMENT ON FUNCTION airflow_pin.lost_on_rollback(timestamptz) IS
 'What restoring a backup taken at "since" would lose: what is new or has changed since then, by kind (dag_run, task_instance, xcom, dag_version, backfill, log; variable and connection: changes that the audit log knows; user) and, where it belongs to one, by DAG, with the times of the first and last. Reads dag_run in full. Waits for no lock on Airflow''s tables: for one that is locked, count is NULL and a NOTICE names who holds it. No rows and a NOTICE in a database without Airflow. Errors: 22004 since is NULL, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.export_runs(since timestamptz)
     RETURNS SETOF jsonb LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'export_runs';
+    AS 'MODULE_PATHNAME', 'airflow_pin_export_runs';
 COMMENT ON FUNCTION airflow_pin.export_runs(timestamptz) IS
 'The runs that are new or have changed since then, one JSON object each: dag_run, task_instances and xcoms, with all columns; what is needed to look at them after a backup was restored. Holds conf and XCom values: grant EXECUTE with care. Errors: 22004 since is NULL, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables, 55P03 a table is locked, naming who holds it.';
 
@@ -573,13 +573,13 @@ CREATE FUNCTION airflow_pin.migration_status(
         OUT next_action text, OUT root_blocker integer, OUT end_sql text,
         OUT revisions_left integer, OUT left_low interval, OUT left_high interval)
     RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'migration_status';
+    AS 'MODULE_PATHNAME', 'airflow_pin_migration_status';
 COMMENT ON FUNCTION airflow_pin.migration_status() IS
 'For \watch beside "airflow db migrate": a row for each session that migrates, or one that says not running. verdict: working, blocked (by a lock, a synchronous standby, or I/O that does not happen), idle in transaction (its client sends nothing for 5 s), stalled (active, but no CPU time and no I/O for 3 s of watching; on Linux only) or not running. evidence says why, next_action what to do. revision is the one that is being applied, relation and phase what is done to which table. done_bytes, total_bytes and percent are those of one operation: a rewrite (table and indexes), an index, a VACUUM, or an UPDATE of all rows; NULL where nothing can be measured. bytes_per_second is since the previous call in the same session, eta the time left of the operation, by all that this session has seen of it; both NULL at the first call. running_for: age of the transaction, that is of the revision. blocked_by is as in pg_blocking_pids(); root_blocker is the end of the chain and end_sql ends it. revisions_left, left_low and left_high count what is not committed, up to the newest known release, as migration_plan(). Never waits for a lock. A caller who is not a member of pg_monitor needs EXECUTE on migration_plan() and locks(), too, and does not see statements of others. Error: 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.status_report(label text)
     RETURNS text LANGUAGE c SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'status_report';
+    AS 'MODULE_PATHNAME', 'airflow_pin_status_report';
 COMMENT ON FUNCTION airflow_pin.status_report(text) IS
 'A few lines of Markdown for those who wait for a migration: what it is at and since when, when the operation at hand ends, what blocks it, what happens next, what is left, and how many of the DAGs paused under the label are back. From migration_status(), baseline() and pause_all() of that label, so that the end of an operation is told from the second call in a session on. Waits for no lock. Errors: 22004 no label, 3F000 several schemas have Airflow tables.';
 

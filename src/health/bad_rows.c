@@ -185,13 +185,13 @@ check_bad_rows(const Preflight *preflight)
 						  preflight->target);
 }
 
-PG_FUNCTION_INFO_V1(bad_rows);
+PG_FUNCTION_INFO_V1(airflow_pin_bad_rows);
 
 /*
  * bad_rows(max_rows bigint, max_time interval, target text)
  */
 Datum
-bad_rows(PG_FUNCTION_ARGS)
+airflow_pin_bad_rows(PG_FUNCTION_ARGS)
 {
 	ProbeBudget budget = probe_budget(fcinfo);
 	FindingList *list = findings_begin();

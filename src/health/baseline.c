@@ -22,8 +22,8 @@
 #define FEW 10				   /* figures below are noise where rates are compared */
 #define QUEUED_LONG 600		   /* seconds */
 
-PG_FUNCTION_INFO_V1(baseline);
-PG_FUNCTION_INFO_V1(postflight);
+PG_FUNCTION_INFO_V1(airflow_pin_baseline);
+PG_FUNCTION_INFO_V1(airflow_pin_postflight);
 
 /* When the baseline was taken, as text; NULL when there is none of that label. */
 static char *
@@ -77,7 +77,7 @@ value_text(int64 value, bool estimated)
  * baseline(label text)
  */
 Datum
-baseline(PG_FUNCTION_ARGS)
+airflow_pin_baseline(PG_FUNCTION_ARGS)
 {
 	char *label = required_label(fcinfo);
 	FindingList *findings = findings_begin();
@@ -202,7 +202,7 @@ stored_figures(const char *label)
  * postflight(label text)
  */
 Datum
-postflight(PG_FUNCTION_ARGS)
+airflow_pin_postflight(PG_FUNCTION_ARGS)
 {
 	char *label = required_label(fcinfo);
 	FindingList *findings = findings_begin();

@@ -18,7 +18,7 @@
 #include "airflow/catalog.h"
 #include "health/in_flight.h"
 
-PG_FUNCTION_INFO_V1(drain);
+PG_FUNCTION_INFO_V1(airflow_pin_drain);
 
 /* Is the number between -limit and limit? */
 static bool
@@ -159,7 +159,7 @@ waited(TimestampTz start)
  * drain(timeout, poll)
  */
 Datum
-drain(PG_FUNCTION_ARGS)
+airflow_pin_drain(PG_FUNCTION_ARGS)
 {
 	int64 timeout = interval_argument(fcinfo, 0, "timeout", 0);
 	int64 poll = interval_argument(fcinfo, 1, "poll", 10 * 1000);

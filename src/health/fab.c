@@ -245,13 +245,13 @@ check_fab(const Preflight *preflight)
 	check_fab_within(preflight->findings, &(ProbeBudget){DEFAULT_MAX_ROWS, DEFAULT_MAX_MS});
 }
 
-PG_FUNCTION_INFO_V1(fab_report);
+PG_FUNCTION_INFO_V1(airflow_pin_fab_report);
 
 /*
  * fab_report(max_rows bigint, max_time interval)
  */
 Datum
-fab_report(PG_FUNCTION_ARGS)
+airflow_pin_fab_report(PG_FUNCTION_ARGS)
 {
 	ProbeBudget budget = probe_budget(fcinfo);
 	FindingList *list = findings_begin();

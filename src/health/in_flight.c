@@ -47,7 +47,7 @@ static const InFlightSource sources[] = {
 				 " FROM %s WHERE completed_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2"},
 };
 
-PG_FUNCTION_INFO_V1(in_flight);
+PG_FUNCTION_INFO_V1(airflow_pin_in_flight);
 
 static InFlight *
 unknown(const char *kind, char *blockers)
@@ -131,7 +131,7 @@ emit_in_flight(FunctionCallInfo fcinfo, const InFlight *item)
  * in_flight()
  */
 Datum
-in_flight(PG_FUNCTION_ARGS)
+airflow_pin_in_flight(PG_FUNCTION_ARGS)
 {
 	const char *schema;
 	ListCell *cell;

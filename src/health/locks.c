@@ -57,7 +57,7 @@ typedef struct LockRow
 	int depth;
 } LockRow;
 
-PG_FUNCTION_INFO_V1(locks);
+PG_FUNCTION_INFO_V1(airflow_pin_locks);
 
 /*
  * $1 and $2: the tables and their names. A lock on an index or a TOAST table counts as one on its
@@ -270,7 +270,7 @@ rows_in_tree_order(List *sessions)
  * locks()
  */
 Datum
-locks(PG_FUNCTION_ARGS)
+airflow_pin_locks(PG_FUNCTION_ARGS)
 {
 	const char *schema;
 	List *sessions;

@@ -32,7 +32,7 @@ static const char *const verdict_names[] = {
 	[VERDICT_STALLED] = "stalled",
 };
 
-PG_FUNCTION_INFO_V1(migration_status);
+PG_FUNCTION_INFO_V1(airflow_pin_migration_status);
 
 /* Nothing to tell is NULL. */
 static void
@@ -221,7 +221,7 @@ owner_of_tables(const char *schema)
  * migration_status()
  */
 Datum
-migration_status(PG_FUNCTION_ARGS)
+airflow_pin_migration_status(PG_FUNCTION_ARGS)
 {
 	static const MigrationLeft nothing = {0};
 	MigrationStatus status = {0};

@@ -32,8 +32,8 @@
 
 #define MAX_NAMED 10
 
-PG_FUNCTION_INFO_V1(pause_all);
-PG_FUNCTION_INFO_V1(resume);
+PG_FUNCTION_INFO_V1(airflow_pin_pause_all);
+PG_FUNCTION_INFO_V1(airflow_pin_resume);
 
 /* A table of Airflow, locked. Raises an error rather than wait behind a migration. */
 static Oid
@@ -99,7 +99,7 @@ remember(const char *label, const char *reason, Datum dag_ids)
  * pause_all(label text, reason text)
  */
 Datum
-pause_all(PG_FUNCTION_ARGS)
+airflow_pin_pause_all(PG_FUNCTION_ARGS)
 {
 	char *label = required_label(fcinfo);
 	char *reason = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -300,7 +300,7 @@ resume_wanted(ResumeCall *call, FunctionCallInfo fcinfo)
  * resume(label text, tag text, dag_like text, max_dags integer)
  */
 Datum
-resume(PG_FUNCTION_ARGS)
+airflow_pin_resume(PG_FUNCTION_ARGS)
 {
 	ResumeCall call = {.label = required_label(fcinfo), .schema = airflow_schema()};
 

@@ -39,7 +39,7 @@ typedef struct MigrationPlan
 	TableSize statement; /* of the table that the statement is about, of which this is a step */
 } MigrationPlan;
 
-PG_FUNCTION_INFO_V1(health_migration_plan);
+PG_FUNCTION_INFO_V1(airflow_pin_migration_plan);
 
 /* Rows and bytes of a table, from the catalogs and its files. */
 static TableSize
@@ -150,7 +150,7 @@ migrates_in_utc(const char *schema)
  * migration_plan(target)
  */
 Datum
-health_migration_plan(PG_FUNCTION_ARGS)
+airflow_pin_migration_plan(PG_FUNCTION_ARGS)
 {
 	char *name = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const Release *target = known_target(name);

@@ -32,8 +32,8 @@ static const NamedCheck checks[] = {
 	{"bad_rows", check_bad_rows},
 };
 
-PG_FUNCTION_INFO_V1(preflight);
-PG_FUNCTION_INFO_V1(is_ready);
+PG_FUNCTION_INFO_V1(airflow_pin_preflight);
+PG_FUNCTION_INFO_V1(airflow_pin_is_ready);
 
 /* GuardedCall: is there one schema with Airflow's tables? */
 static void
@@ -81,7 +81,7 @@ run_checks(FunctionCallInfo fcinfo, bool until_critical)
  * preflight(target)
  */
 Datum
-preflight(PG_FUNCTION_ARGS)
+airflow_pin_preflight(PG_FUNCTION_ARGS)
 {
 	result_rows_begin(fcinfo);
 	findings_emit(fcinfo, run_checks(fcinfo, false), true);
@@ -92,7 +92,7 @@ preflight(PG_FUNCTION_ARGS)
  * is_ready(target)
  */
 Datum
-is_ready(PG_FUNCTION_ARGS)
+airflow_pin_is_ready(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(findings_worst(run_checks(fcinfo, true)) < SEVERITY_CRITICAL);
 }

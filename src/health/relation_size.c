@@ -27,7 +27,7 @@
 #define RELOCATION_RETRIES 3
 #define REWRITE_UNCERTAINTY 2 /* 100 GB take one to two hours */
 
-PG_FUNCTION_INFO_V1(table_sizes);
+PG_FUNCTION_INFO_V1(airflow_pin_table_sizes);
 
 /* Call an SQL function of one relation that may return NULL. */
 static Datum
@@ -234,7 +234,7 @@ emit_sizes(FunctionCallInfo fcinfo, const AirflowRelation *relation)
  * table_sizes()
  */
 Datum
-table_sizes(PG_FUNCTION_ARGS)
+airflow_pin_table_sizes(PG_FUNCTION_ARGS)
 {
 	const char *schema;
 	ListCell *cell;

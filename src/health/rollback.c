@@ -27,8 +27,8 @@
 
 #define RUNS_A_FETCH 100
 
-PG_FUNCTION_INFO_V1(lost_on_rollback);
-PG_FUNCTION_INFO_V1(export_runs);
+PG_FUNCTION_INFO_V1(airflow_pin_lost_on_rollback);
+PG_FUNCTION_INFO_V1(airflow_pin_export_runs);
 
 /*
  * One query a kind, by DAG; %1$s stands for the table and %2$s for another one, $1 for the time of
@@ -165,7 +165,7 @@ read_loss(void *arg)
  * lost_on_rollback(since timestamptz)
  */
 Datum
-lost_on_rollback(PG_FUNCTION_ARGS)
+airflow_pin_lost_on_rollback(PG_FUNCTION_ARGS)
 {
 	TimestampTz since = required_time(fcinfo);
 	const char *schema;
@@ -232,7 +232,7 @@ emit_portal(FunctionCallInfo fcinfo, Portal portal)
  * export_runs(since timestamptz)
  */
 Datum
-export_runs(PG_FUNCTION_ARGS)
+airflow_pin_export_runs(PG_FUNCTION_ARGS)
 {
 	Oid types[] = {TIMESTAMPTZOID};
 	Datum values[] = {TimestampTzGetDatum(required_time(fcinfo))};

@@ -13,7 +13,7 @@
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-PG_FUNCTION_INFO_V1(status_report);
+PG_FUNCTION_INFO_V1(airflow_pin_status_report);
 
 /* Times to the minute, so that two reports of one minute are the same. */
 #define MINUTE "'YYYY-MM-DD HH24:MI TZ'"
@@ -89,7 +89,7 @@ of_label(const char *table, const char *label, const char *sql)
  * status_report(label text)
  */
 Datum
-status_report(PG_FUNCTION_ARGS)
+airflow_pin_status_report(PG_FUNCTION_ARGS)
 {
 	char *label = required_label(fcinfo);
 	MemoryContext caller = CurrentMemoryContext;

@@ -32,9 +32,9 @@
 
 #define TRIGGER_NAME "airflow_pin_throttle"
 
-PG_FUNCTION_INFO_V1(throttle);
-PG_FUNCTION_INFO_V1(unthrottle);
-PG_FUNCTION_INFO_V1(hold_max_active_runs);
+PG_FUNCTION_INFO_V1(airflow_pin_throttle);
+PG_FUNCTION_INFO_V1(airflow_pin_unthrottle);
+PG_FUNCTION_INFO_V1(airflow_pin_hold_max_active_runs);
 
 typedef struct ThrottleCall
 {
@@ -46,7 +46,7 @@ typedef struct ThrottleCall
 
 /* Trigger: a limit above the argument becomes the argument. */
 Datum
-hold_max_active_runs(PG_FUNCTION_ARGS)
+airflow_pin_hold_max_active_runs(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = require_before_write_row(fcinfo, "hold_max_active_runs");
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
@@ -196,7 +196,7 @@ lower_limits(const ThrottleCall *call)
  * throttle(label text, max_active_runs integer)
  */
 Datum
-throttle(PG_FUNCTION_ARGS)
+airflow_pin_throttle(PG_FUNCTION_ARGS)
 {
 	ThrottleCall call = {.label = required_label(fcinfo)};
 	const char *other;
@@ -245,7 +245,7 @@ raise_limits(const ThrottleCall *call, int32 limit, const char *before)
  * unthrottle(label text)
  */
 Datum
-unthrottle(PG_FUNCTION_ARGS)
+airflow_pin_unthrottle(PG_FUNCTION_ARGS)
 {
 	ThrottleCall call = {.label = required_label(fcinfo)};
 	QueryArgs args = {0};

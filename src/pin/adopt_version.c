@@ -18,7 +18,7 @@
 #include "pin/rewritten_runs.h"
 #include "util/trigger_call.h"
 
-PG_FUNCTION_INFO_V1(adopt_version);
+PG_FUNCTION_INFO_V1(airflow_pin_adopt_version);
 
 /* The number of the column; 0 when there is none of that type. */
 static int
@@ -104,7 +104,7 @@ run_of_row(HeapTuple tuple, TupleDesc desc, const TaskInstanceColumns *columns)
  * BEFORE INSERT FOR EACH ROW on task_instance.
  */
 Datum
-adopt_version(PG_FUNCTION_ARGS)
+airflow_pin_adopt_version(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = require_before_insert_row(fcinfo, "adopt_version");
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);

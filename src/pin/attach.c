@@ -24,8 +24,8 @@
 StaticAssertDecl(3 * ATTACHED_TRIGGERS + OWN_TRIGGERS <= TABLE_DDL_MAX_STATEMENTS,
 				 "attach() may need three statements a trigger, and one for each of our own");
 
-PG_FUNCTION_INFO_V1(pin_attach);
-PG_FUNCTION_INFO_V1(pin_detach);
+PG_FUNCTION_INFO_V1(airflow_pin_attach);
+PG_FUNCTION_INFO_V1(airflow_pin_detach);
 
 static int
 interval_milliseconds(const Interval *interval)
@@ -121,7 +121,7 @@ prepare_attach(TableDdl *ddl)
  * attach(airflow_schema name, lock_timeout interval)
  */
 Datum
-pin_attach(PG_FUNCTION_ARGS)
+airflow_pin_attach(PG_FUNCTION_ARGS)
 {
 	TableDdl ddl = {.lock_timeout = TABLE_DDL_LOCK_TIMEOUT,
 					.lock = ShareRowExclusiveLock,
@@ -154,7 +154,7 @@ prepare_detach(TableDdl *ddl)
  * detach()
  */
 Datum
-pin_detach(PG_FUNCTION_ARGS)
+airflow_pin_detach(PG_FUNCTION_ARGS)
 {
 	const char *schema;
 

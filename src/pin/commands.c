@@ -26,10 +26,10 @@
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-PG_FUNCTION_INFO_V1(pin_pin);
-PG_FUNCTION_INFO_V1(pin_unpin);
-PG_FUNCTION_INFO_V1(pin_rollback);
-PG_FUNCTION_INFO_V1(pin_prune_decisions);
+PG_FUNCTION_INFO_V1(airflow_pin_pin);
+PG_FUNCTION_INFO_V1(airflow_pin_unpin);
+PG_FUNCTION_INFO_V1(airflow_pin_rollback);
+PG_FUNCTION_INFO_V1(airflow_pin_prune_decisions);
 
 /*
  * Airflow's tables, for a command that changes what is in force. A pin that would not be in force
@@ -265,7 +265,7 @@ spec_from_arguments(FunctionCallInfo fcinfo, PinSpec *spec)
  *	   valid_from, bundle_version, reruns)
  */
 Datum
-pin_pin(PG_FUNCTION_ARGS)
+airflow_pin_pin(PG_FUNCTION_ARGS)
 {
 	PinSpec spec = {0};
 	AirflowTables tables;
@@ -326,7 +326,7 @@ find_dag(void *arg)
  * unpin(dag_id, reason)
  */
 Datum
-pin_unpin(PG_FUNCTION_ARGS)
+airflow_pin_unpin(PG_FUNCTION_ARGS)
 {
 	char *dag_id = required_text(fcinfo, 0, "dag_id");
 	char *reason = text_argument(fcinfo, 1);
@@ -441,7 +441,7 @@ spec_of_rollback(const AirflowTables *tables, const PastPin *past, PinSpec *spec
  * rollback(dag_id, reason)
  */
 Datum
-pin_rollback(PG_FUNCTION_ARGS)
+airflow_pin_rollback(PG_FUNCTION_ARGS)
 {
 	PinSpec spec = {.dag_id = required_text(fcinfo, 0, "dag_id")};
 	AirflowTables tables;
@@ -471,7 +471,7 @@ pin_rollback(PG_FUNCTION_ARGS)
  * prune_decisions(older_than interval)
  */
 Datum
-pin_prune_decisions(PG_FUNCTION_ARGS)
+airflow_pin_prune_decisions(PG_FUNCTION_ARGS)
 {
 	QueryArgs args = {0};
 	OwnerScope scope;

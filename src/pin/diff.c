@@ -22,7 +22,7 @@
 typedef void (*KeyDifference)(FunctionCallInfo fcinfo, const char *prefix, const char *key,
 							  JsonbValue *from, JsonbValue *to);
 
-PG_FUNCTION_INFO_V1(pin_diff);
+PG_FUNCTION_INFO_V1(airflow_pin_diff);
 
 static void
 emit(FunctionCallInfo fcinfo, const char *kind, const char *item, JsonbValue *from, JsonbValue *to)
@@ -188,7 +188,7 @@ load_version(const AirflowTables *tables, const char *dag_id, int32 number)
  * diff(dag_id, from_version, to_version)
  */
 Datum
-pin_diff(PG_FUNCTION_ARGS)
+airflow_pin_diff(PG_FUNCTION_ARGS)
 {
 	char *dag_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	AirflowTables tables;

@@ -63,7 +63,7 @@ typedef struct FillCall
 	const PinList *pins;
 } FillCall;
 
-PG_FUNCTION_INFO_V1(enforce_run);
+PG_FUNCTION_INFO_V1(airflow_pin_enforce_run);
 
 static Datum
 column_value(const NewRun *run, AttrNumber column, bool *isnull)
@@ -456,7 +456,7 @@ enforce_run_slowly(TriggerData *trigger, const DagRunColumns *known, Datum dag_i
  * insert half as much again.
  */
 Datum
-enforce_run(PG_FUNCTION_ARGS)
+airflow_pin_enforce_run(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	const DagRunColumns *columns;

@@ -51,7 +51,7 @@ typedef struct Decided
 	ChangedRun run;
 } Decided;
 
-PG_FUNCTION_INFO_V1(reconcile_run);
+PG_FUNCTION_INFO_V1(airflow_pin_reconcile_run);
 
 static void
 check_trigger_call(FunctionCallInfo fcinfo)
@@ -361,7 +361,7 @@ failure_reason(const ErrorData *error)
  * AFTER INSERT FOR EACH ROW on run_decision, deferred, for runs whose version was changed.
  */
 Datum
-reconcile_run(PG_FUNCTION_ARGS)
+airflow_pin_reconcile_run(PG_FUNCTION_ARGS)
 {
 	Decided decided;
 	Reconcile call = {.run = &decided.run};

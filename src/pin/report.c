@@ -30,8 +30,8 @@
 
 #define MAX_DRIFT 6
 
-PG_FUNCTION_INFO_V1(pin_resolve);
-PG_FUNCTION_INFO_V1(pin_pins);
+PG_FUNCTION_INFO_V1(airflow_pin_resolve);
+PG_FUNCTION_INFO_V1(airflow_pin_pins);
 
 /*
  * The trigger's own decision about a run that Airflow would create now, and what the commit would
@@ -94,7 +94,7 @@ resolved_row(TupleDesc desc, const Decision *decision)
  * resolve(dag_id, run_type)
  */
 Datum
-pin_resolve(PG_FUNCTION_ARGS)
+airflow_pin_resolve(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
 	RunRequest request = {0};
@@ -322,7 +322,7 @@ find_tables(void *arg)
  * is missing where its table is only locked: then it says who has locked it, and does not wait.
  */
 Datum
-pin_pins(PG_FUNCTION_ARGS)
+airflow_pin_pins(PG_FUNCTION_ARGS)
 {
 	AirflowTables tables;
 	ErrorData *error;

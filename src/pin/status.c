@@ -31,7 +31,7 @@ typedef struct StatusReport
 	List *revisions;	  /* of the schema */
 } StatusReport;
 
-PG_FUNCTION_INFO_V1(pin_status);
+PG_FUNCTION_INFO_V1(airflow_pin_status);
 
 static void
 report(StatusReport *status, const char *item, const char *state, const char *detail)
@@ -242,7 +242,7 @@ report_in_force(StatusReport *status)
  * status()
  */
 Datum
-pin_status(PG_FUNCTION_ARGS)
+airflow_pin_status(PG_FUNCTION_ARGS)
 {
 	StatusReport status = {.fcinfo = fcinfo};
 

@@ -11,8 +11,8 @@
 #include "airflow/catalog.h"
 #include "pin/cache.h"
 
-PG_FUNCTION_INFO_V1(announce_pins);
-PG_FUNCTION_INFO_V1(refuse_change);
+PG_FUNCTION_INFO_V1(airflow_pin_announce_pins);
+PG_FUNCTION_INFO_V1(airflow_pin_refuse_change);
 
 static TriggerData *
 trigger_data(FunctionCallInfo fcinfo, const char *function)
@@ -28,7 +28,7 @@ trigger_data(FunctionCallInfo fcinfo, const char *function)
  * of changing a pin leaves a session with an old one.
  */
 Datum
-announce_pins(PG_FUNCTION_ARGS)
+airflow_pin_announce_pins(PG_FUNCTION_ARGS)
 {
 	pin_cache_announce(trigger_data(fcinfo, "announce_pins")->tg_relation);
 	return PointerGetDatum(NULL);
@@ -38,7 +38,7 @@ announce_pins(PG_FUNCTION_ARGS)
  * BEFORE UPDATE, DELETE or TRUNCATE FOR EACH STATEMENT on pin_history.
  */
 Datum
-refuse_change(PG_FUNCTION_ARGS)
+airflow_pin_refuse_change(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_data(fcinfo, "refuse_change");
 

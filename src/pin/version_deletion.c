@@ -41,8 +41,8 @@
 /* ARCHIVE_TABLE_PREFIX (airflow/utils/db_cleanup.py). */
 #define ARCHIVE_PREFIX "_airflow_deleted__"
 
-PG_FUNCTION_INFO_V1(keep_version);
-PG_FUNCTION_INFO_V1(end_clean);
+PG_FUNCTION_INFO_V1(airflow_pin_keep_version);
+PG_FUNCTION_INFO_V1(airflow_pin_end_clean);
 
 static bool
 is_locked_by_me(Oid relation)
@@ -129,7 +129,7 @@ refuse_to_clean_dag(const char *dag_id, int32 version_number)
  * BEFORE DELETE FOR EACH ROW on serialized_dag, dag_version and dag_code.
  */
 Datum
-keep_version(PG_FUNCTION_ARGS)
+airflow_pin_keep_version(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = require_before_delete_row(fcinfo, "keep_version");
 	Datum go_on = PointerGetDatum(trigger->tg_trigtuple);
@@ -180,7 +180,7 @@ nothing_was_deleted(const char *schema, const char *archive)
  * deleted from the one by the other.
  */
 Datum
-end_clean(PG_FUNCTION_ARGS)
+airflow_pin_end_clean(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = require_after_delete_statement(fcinfo, "end_clean");
 	char *schema = get_namespace_name(RelationGetNamespace(trigger->tg_relation));

@@ -50,7 +50,7 @@ typedef struct VersionChange
 	bool is_pinned;
 } VersionChange;
 
-PG_FUNCTION_INFO_V1(protect_version);
+PG_FUNCTION_INFO_V1(airflow_pin_protect_version);
 
 static bool
 column_changes(TriggerData *trigger, const char *column)
@@ -295,7 +295,7 @@ log_failure(const VersionChange *change, const ErrorData *error)
  * BEFORE UPDATE FOR EACH ROW on serialized_dag, dag_version and dag_code.
  */
 Datum
-protect_version(PG_FUNCTION_ARGS)
+airflow_pin_protect_version(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = require_before_update_row(fcinfo, "protect_version");
 	VersionChange change = {.trigger = trigger};

@@ -12,7 +12,7 @@ CREATE TABLE airflow_pin.ticket (\
 );\
 COMMENT ON TABLE airflow_pin.ticket IS 'Changes that pins belong to.';\
 GRANT SELECT ON airflow_pin.ticket TO pg_monitor;\
-CREATE FUNCTION airflow_pin.next_release() RETURNS boolean LANGUAGE c AS 'MODULE_PATHNAME', 'next_release';\
+CREATE FUNCTION airflow_pin.next_release() RETURNS boolean LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_next_release';\
 COMMENT ON FUNCTION airflow_pin.next_release() IS 'Is this the next release?';\
 GRANT EXECUTE ON FUNCTION airflow_pin.next_release() TO pg_monitor;
 /run_decision_id_seq', '');$/a\

@@ -6,10 +6,10 @@
 
 #include "fmgr.h"
 
-PG_FUNCTION_INFO_V1(next_release);
+PG_FUNCTION_INFO_V1(airflow_pin_next_release);
 
 Datum
-next_release(PG_FUNCTION_ARGS)
+airflow_pin_next_release(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(fcinfo != NULL);
 }

@@ -29,7 +29,7 @@ COMMENT ON TABLE airflow_pin.ticket IS 'Changes that pins belong to.';
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.ticket', '');
 GRANT SELECT ON airflow_pin.ticket TO pg_monitor;
 
-CREATE FUNCTION airflow_pin.next_release() RETURNS boolean LANGUAGE c AS 'MODULE_PATHNAME', 'next_release';
+CREATE FUNCTION airflow_pin.next_release() RETURNS boolean LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_next_release';
 COMMENT ON FUNCTION airflow_pin.next_release() IS 'Is this the next release?';
 REVOKE ALL ON FUNCTION airflow_pin.next_release() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION airflow_pin.next_release() TO pg_monitor;
