@@ -1,5 +1,5 @@
--- The contenders of test/bench/transactions: copies of Airflow's dag_run, one of them with what attach() puts there. They
--- are copies all, because the tables that reference Airflow's own cost each of its statements something.
+-- For test/bench/transactions: copies of Airflow's dag_run, and a procedure that puts a contender on one. They are copies
+-- all, because the tables that reference Airflow's own cost each of its statements something.
 -- Variable: library (path of empty_trigger without .so).
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
@@ -25,29 +25,42 @@ BEGIN
         EXECUTE format('ALTER TABLE %I.dag_run ADD %s', schema, key);
     END LOOP;
 END $$;
-CALL copy_dag_run('none');
-CALL copy_dag_run('again');
-CALL copy_dag_run('pin');
-CALL copy_dag_run('empty');
-CALL copy_dag_run('twin');
-CALL copy_dag_run('key');
-
 DO $$
-DECLARE
-    definition text;
 BEGIN
-    FOR definition IN SELECT pg_get_triggerdef(oid) FROM pg_trigger
-                      WHERE tgrelid = 'public.dag_run'::regclass AND NOT tgisinternal LOOP
-        EXECUTE replace(definition, ' ON public.dag_run ', ' ON pin.dag_run ');
+    FOR copy IN 0..5 LOOP
+        CALL copy_dag_run(('copy_' || copy)::name);
     END LOOP;
 END $$;
 
 CREATE FUNCTION empty_trigger() RETURNS trigger LANGUAGE c AS :'library', 'empty_trigger';
 CREATE FUNCTION bench_mark() RETURNS void LANGUAGE c AS :'library', 'bench_mark';
-CREATE TRIGGER empty BEFORE INSERT ON empty.dag_run FOR EACH ROW EXECUTE FUNCTION empty_trigger();
 \ir twin.sql
-CREATE TRIGGER twin BEFORE INSERT ON twin.dag_run FOR EACH ROW EXECUTE FUNCTION twin();
-ALTER TABLE key.dag_run ADD FOREIGN KEY (dag_id) REFERENCES dag;
+
+-- The copy gets what the contender has, and nothing of another.
+CREATE PROCEDURE place(contender text, copy name) LANGUAGE plpgsql AS $$
+DECLARE
+    trigger name;
+    definition text;
+BEGIN
+    FOR trigger IN SELECT tgname FROM pg_trigger
+                   WHERE tgrelid = format('%I.dag_run', copy)::regclass AND NOT tgisinternal LOOP
+        EXECUTE format('DROP TRIGGER %I ON %I.dag_run', trigger, copy);
+    END LOOP;
+    EXECUTE format('ALTER TABLE %I.dag_run DROP CONSTRAINT IF EXISTS contender', copy);
+    CASE contender
+        WHEN 'none', 'again' THEN NULL;
+        WHEN 'empty', 'twin' THEN
+            EXECUTE format('CREATE TRIGGER contender BEFORE INSERT ON %I.dag_run FOR EACH ROW EXECUTE FUNCTION %I()', copy,
+                           CASE contender WHEN 'twin' THEN 'twin' ELSE 'empty_trigger' END);
+        WHEN 'key' THEN
+            EXECUTE format('ALTER TABLE %I.dag_run ADD CONSTRAINT contender FOREIGN KEY (dag_id) REFERENCES dag NOT VALID', copy);
+        WHEN 'pin' THEN
+            FOR definition IN SELECT pg_get_triggerdef(oid) FROM pg_trigger
+                              WHERE tgrelid = 'public.dag_run'::regclass AND NOT tgisinternal LOOP
+                EXECUTE replace(definition, ' ON public.dag_run ', format(' ON %I.dag_run ', copy));
+            END LOOP;
+    END CASE;
+END $$;
 
 -- So many DAGs have a pin, and none of those that run.
 CREATE PROCEDURE set_pins(pins integer) LANGUAGE sql AS $$
