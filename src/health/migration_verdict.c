@@ -334,10 +334,11 @@ tell_direction(MigrationStatus *status)
 						 revision->not_of);
 	else
 		appendStringInfo(&status->evidence,
-						 "the %s revision went back from %s to %s: \"airflow db downgrade\", or a "
+						 "the %s revision went back from %s to %s: \"airflow %s downgrade\", or a "
 						 "migration that has only just begun",
 						 fab ? "FAB" : "core", revision->back_from,
-						 fab ? status->left->fab_revision : status->left->core_revision);
+						 fab ? status->left->fab_revision : status->left->core_revision,
+						 fab ? "fab-db" : "db");
 }
 
 /* What a reader has to know to believe the rest. */

@@ -38,6 +38,7 @@
 #include "pin/configured_defaults.h"
 #include "pin/decision_log.h"
 #include "pin/earlier_runs.h"
+#include "pin/plan_check.h"
 #include "pin/rewritten_runs.h"
 #include "pin/task_instances.h"
 #include "util/guarded.h"
@@ -352,9 +353,9 @@ static char *
 failure_reason(const ErrorData *error)
 {
 	return psprintf("The task instances could not be created from the pinned version: %s.%s%s"
-					" The run is failed and is what Airflow asked for. Pin another version, or pin"
-					" with on_mismatch => 'reject'.",
-					error->message, error->detail ? " " : "", error->detail ? error->detail : "");
+					" The run is failed and is what Airflow asked for. %s",
+					error->message, error->detail ? " " : "", error->detail ? error->detail : "",
+					plan_problem_hint(error));
 }
 
 /*

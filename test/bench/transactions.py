@@ -12,18 +12,11 @@ import re
 import sys
 from collections import defaultdict
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 
-from figures import change, interval, judged, number, ratios, spread, table, verdict
+from contenders import rows, same_with_pins
+from figures import change, judged, ratios, table
 
-NAMES = {
-    "none": "no trigger",
-    "again": "no trigger, again",
-    "empty": "empty C trigger",
-    "pin": "**airflow_pin**",
-    "twin": "plpgsql twin",
-    "key": "foreign key to dag",
-}
 WARM_UP = 4  # seconds: each session meets each DAG for the first time
 OUTLIERS = 0.02  # the slowest transactions of a second: checkpoints, other processes
 MOST = 1.01
@@ -58,13 +51,6 @@ def read_logs(folder: Path, contenders: list[str]) -> dict[tuple[int, int], dict
     return measured
 
 
-def rows(measured, contenders):
-    for (pins, clients), rounds in measured.items():
-        for name in contenders:
-            against = "" if name == "none" else spread(ratios(rounds[name], rounds["none"]), change)
-            yield [f"{pins:,}", str(clients), NAMES[name], number(median(rounds[name])), against]
-
-
 def main() -> None:
     folder, *contenders = sys.argv[1:]
     measured = read_logs(Path(folder), contenders)
@@ -74,17 +60,15 @@ def main() -> None:
         " of the rounds, without the slowest 2 % of the transactions. Each contender has each of six copies of"
         " dag_run in turn. No trigger is there twice, which tells what the noise is.\n"
     )
-    print(table(["pins", "clients", "dag_run with", "µs a transaction", "more than no trigger"],
-                list(rows(measured, contenders))) + "\n")  # fmt: skip
+    lines = [line for (pins, clients), rounds in measured.items() for line in rows(rounds, [f"{pins:,}", str(clients)])]
+    print(table(["pins", "clients", "dag_run with", "µs a transaction", "more than no trigger"], lines) + "\n")
     for clients in sorted({clients for _, clients in measured}):
-        cases = {pins: ratios(r["pin"], r["none"]) for (pins, n), r in measured.items() if n == clients}
-        clients = f"{clients} client{'s' if clients > 1 else ''}"
-        rounds = [ratio for case in cases.values() for ratio in case]
-        print(judged(f"total within 1 % of no trigger, {clients}", rounds, MOST, change, f" in the {len(rounds)} rounds with any number of pins"))
-        least, most = min(cases), max(cases)
-        goal = f"no more with {most:,} pins than with none, {clients}"
-        print(verdict(goal, f"{spread(cases[most], change)} beside {spread(cases[least], change)}",
-                      interval(cases[most])[0] <= interval(cases[least])[1]))  # fmt: skip
+        cases = {pins: ratios(rounds["pin"], rounds["none"]) for (pins, n), rounds in measured.items() if n == clients}
+        where = f", {clients} client{'s' if clients > 1 else ''}"
+        together = [ratio for case in cases.values() for ratio in case]
+        found = f" in the {len(together)} rounds with any number of pins"
+        print(judged(f"total within 1 % of no trigger{where}", together, MOST, change, found))
+        print(same_with_pins(cases, where))
 
 
 if __name__ == "__main__":

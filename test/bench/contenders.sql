@@ -1,4 +1,4 @@
--- For test/bench/transactions: copies of Airflow's dag_run, and a procedure that puts a contender on one. They are copies
+-- For the benchmarks of inserts: copies of Airflow's dag_run, and a procedure that puts a contender on one. They are copies
 -- all, because the tables that reference Airflow's own cost each of its statements something.
 -- Variable: library (path of empty_trigger without .so).
 \set ON_ERROR_STOP on
