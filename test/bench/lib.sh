@@ -10,7 +10,7 @@
 # added to a transaction weighs more than on a server that waits for its disk.
 
 BENCH=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-BENCH_AIRFLOW=3.3.2
+BENCH_AIRFLOW=${BENCH_AIRFLOW:-3.3.2}
 # shellcheck source=test/lib/cluster.sh
 source "$BENCH/../lib/cluster.sh"
 
