@@ -79,37 +79,55 @@ append_float(StringInfo out, const char *token, int length)
 	pfree(number);
 }
 
+/* Does append_float() write another number than is there? */
+static bool
+is_float_to_mark(const char *token, int length)
+{
+	return memchr(token, 'e', length) != NULL || memchr(token, 'E', length) != NULL ||
+		   (length == 4 && memcmp(token, "-0.0", 4) == 0);
+}
+
 /*
- * JSON text with every float written as one, for jsonb_in(). Raises an error for one of too many
- * values.
+ * The JSON text with every float written as one, for jsonb_in(): another text, or the same where
+ * there is nothing to do. Raises an error for one of too many values.
  */
 static char *
-mark_floats(const char *text)
+mark_floats(char *text)
 {
 	StringInfoData out;
+	const char *copied = text; /* what comes before is in "out" */
 	bool in_string = false;
 	int values = 0;
 
 	initStringInfo(&out);
-	while (*text != '\0')
+	for (const char *at = text; *at != '\0'; at++)
 	{
-		size_t number = in_string ? 0 : strspn(text, "-+.0123456789eE");
-
-		/* "true" and "false" end in a letter of a number, which is harmless: no digit follows */
-		if (number > 1)
-		{
-			append_float(&out, text, number);
-			text += number;
-			continue;
-		}
-		if (in_string && *text == '\\' && text[1] != '\0')
-			appendStringInfoCharMacro(&out, *text++);
-		else if (*text == '"')
+		if (*at == '"')
 			in_string = !in_string;
-		else if (!in_string && strchr(",[{", *text) != NULL && ++values > MAX_JSON_VALUES)
-			raise_too_many_values();
-		appendStringInfoCharMacro(&out, *text++);
+		else if (in_string)
+			at += *at == '\\' && at[1] != '\0' ? 1 : 0;
+		else if (*at == ',' || *at == '[' || *at == '{')
+		{
+			if (++values > MAX_JSON_VALUES)
+				raise_too_many_values();
+		}
+		else if (*at == '-' || (*at >= '0' && *at <= '9'))
+		{
+			size_t length = strspn(at, "-+.0123456789eE");
+
+			if (is_float_to_mark(at, length))
+			{
+				appendBinaryStringInfo(&out, copied, at - copied);
+				append_float(&out, at, length);
+				copied = at + length;
+			}
+			at += length - 1;
+		}
 	}
+	if (copied == text)
+		return text;
+	appendStringInfoString(&out, copied);
+	pfree(text);
 	return out.data;
 }
 
@@ -117,12 +135,11 @@ mark_floats(const char *text)
 static Jsonb *
 jsonb_from_text(char *text)
 {
-	char *marked = mark_floats(text);
 	Jsonb *json;
 
+	text = mark_floats(text);
+	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	pfree(text);
-	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(marked)));
-	pfree(marked);
 	return json;
 }
 
