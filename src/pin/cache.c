@@ -5,11 +5,13 @@
  * The cache holds only DAGs that this backend has inserted runs of, or whose versions or re-runs it
  * has looked at, pinned or not, and no more than CACHE_LIMIT bytes: when it is full it starts anew.
  *
- * Any change of pinned_version sends a relcache invalidation of it (pin_cache_announce, from a
- * trigger on that table): at commit to all backends, at once to this one, and again to
- * this one when the change is rolled back. Receiving one only moves "generation" on; an entry of
- * an older generation is read again when its DAG's next run comes. So the next insert after the
- * commit of a pin obeys it, and a change of one pin costs other DAGs one index lookup each.
+ * Any change of pinned_version sends a relcache invalidation of pin_lock (pin_cache_announce, from a
+ * trigger on that table): at commit to all backends, at once to this one, and again to this one
+ * when the change is rolled back. Not one of pinned_version, because then every statement on it is
+ * planned again; nor of its index, which can become another one meanwhile (REINDEX CONCURRENTLY).
+ * Receiving one only moves "generation" on; an entry of an older generation is read again when its
+ * DAG's next run comes. So the next insert after the commit of a pin obeys it, and a change of one
+ * pin costs other DAGs one index lookup each.
  */
 #include "cache.h"
 
@@ -85,12 +87,17 @@ static MemoryContext cache_context;
 static pincache_hash *cache;
 static uint64 generation;
 static Oid pinned_version_relation;
+static Oid pin_lock_relation;
 
-/* Relcache invalidation; InvalidOid stands for every relation. Must not touch the cache itself. */
+/*
+ * Relcache invalidation; InvalidOid stands for every relation, and pinned_version itself for DDL on
+ * it. Must not touch the cache itself.
+ */
 static void
 on_relcache_invalidation(Datum arg pg_attribute_unused(), Oid relation)
 {
-	if (relation == InvalidOid || relation == pinned_version_relation)
+	if (relation == InvalidOid || relation == pinned_version_relation ||
+		relation == pin_lock_relation)
 		generation++;
 	dag_run_columns_forget(relation);
 }
@@ -176,6 +183,7 @@ pin_cache_fill(const char *dag_id, size_t length)
 	uint64 read_at;
 
 	pinned_version_relation = pin_relation("pinned_version");
+	pin_lock_relation = pin_relation("pin_lock");
 	read_at = generation;
 	pins = pins_read(dag_id, length);
 	store(dag_id, length, pins, read_at);
@@ -197,7 +205,7 @@ pin_cache_read(const char *dag_id)
  * Tell every backend that pins have changed, once this transaction commits.
  */
 void
-pin_cache_announce(Relation pinned_version)
+pin_cache_announce(void)
 {
-	CacheInvalidateRelcache(pinned_version);
+	CacheInvalidateRelcacheByRelid(pin_relation("pin_lock"));
 }

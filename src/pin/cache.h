@@ -7,8 +7,6 @@
 
 #include "postgres.h"
 
-#include "utils/rel.h"
-
 #include "pin/pin.h"
 
 /* What pin_cache_get() returns of a DAG that it does not know; one without pins has NULL. */
@@ -20,6 +18,6 @@ extern void pin_cache_init(void);
 extern const PinList *pin_cache_get(const char *dag_id, size_t length);
 extern const PinList *pin_cache_fill(const char *dag_id, size_t length);
 extern const PinList *pin_cache_read(const char *dag_id);
-extern void pin_cache_announce(Relation pinned_version);
+extern void pin_cache_announce(void);
 
 #endif

@@ -489,7 +489,7 @@ airflow_pin_prune_decisions(PG_FUNCTION_ARGS)
 			  &args, false, 0);
 	removed = SPI_processed;
 	owner_scope_leave(&scope);
-	pin_store_expire(NULL);
+	pin_store_expire_all();
 	SPI_finish();
 	PG_RETURN_INT64(removed);
 }

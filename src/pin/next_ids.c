@@ -25,12 +25,15 @@ static const char *const taken_sql =
 const char *
 next_id_taken(void)
 {
+	static KeptPlan plans[lengthof(tables)];
+
 	for (int i = 0; i < (int) lengthof(tables); i++)
 	{
+		QueryArgs args = {0};
 		OwnerScope scope;
 
 		owner_scope_enter(&scope, pin_relation(tables[i]));
-		query_run(psprintf(taken_sql, tables[i], ""), NULL, true, 1);
+		query_run_kept(&plans[i], psprintf(taken_sql, tables[i], ""), &args, 1);
 		owner_scope_leave(&scope);
 		if (SPI_processed > 0)
 			return tables[i];

@@ -16,12 +16,12 @@
 #include "util/query.h"
 
 static void
-run_as_owner(const char *sql, QueryArgs *args, long limit)
+run_as_owner(KeptPlan *plan, const char *sql, QueryArgs *args, long limit)
 {
 	OwnerScope scope;
 
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
-	query_run(sql, args, false, limit);
+	query_run_kept(plan, sql, args, limit);
 	owner_scope_leave(&scope);
 }
 
@@ -36,36 +36,41 @@ pin_store_lock(const char *dag_id)
 {
 	static KeptPlan plan;
 	QueryArgs args = {0};
-	OwnerScope scope;
 
 	arg_text(&args, dag_id);
-	owner_scope_enter(&scope, pin_relation("pin_lock"));
-	query_run_kept(&plan,
-				   "INSERT INTO airflow_pin.pin_lock (dag_id) VALUES ($1)"
-				   " ON CONFLICT (dag_id) DO UPDATE SET dag_id = excluded.dag_id",
-				   &args, 0);
-	owner_scope_leave(&scope);
+	run_as_owner(&plan,
+				 "INSERT INTO airflow_pin.pin_lock (dag_id) VALUES ($1)"
+				 " ON CONFLICT (dag_id) DO UPDATE SET dag_id = excluded.dag_id",
+				 &args, 0);
 }
 
-/*
- * Move pins that have expired to pin_history: of one DAG, or of all where dag_id is NULL. Returns
- * how many.
- */
-int64
+#define EXPIRE(condition)                                                                          \
+	"WITH gone AS (DELETE FROM airflow_pin.pinned_version"                                         \
+	" WHERE " condition " expires_at <= clock_timestamp() RETURNING *)"                            \
+	" INSERT INTO airflow_pin.pin_history (dag_id, event, at, reason, from_version,"               \
+	" from_bundle_version, valid_from, expires_at)"                                                \
+	" SELECT dag_id, 'expire', expires_at, reason, version_number, bundle_version, valid_from,"    \
+	" expires_at FROM gone"
+
+/* Move the DAG's pins that have expired to pin_history. */
+void
 pin_store_expire(const char *dag_id)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	arg_text(&args, dag_id);
-	run_as_owner("WITH gone AS (DELETE FROM airflow_pin.pinned_version"
-				 " WHERE ($1 IS NULL OR dag_id = $1) AND expires_at <= clock_timestamp()"
-				 " RETURNING *)"
-				 " INSERT INTO airflow_pin.pin_history (dag_id, event, at, reason, from_version,"
-				 " from_bundle_version, valid_from, expires_at)"
-				 " SELECT dag_id, 'expire', expires_at, reason, version_number, bundle_version,"
-				 " valid_from, expires_at FROM gone",
-				 &args, 0);
-	return SPI_processed;
+	run_as_owner(&plan, EXPIRE("dag_id = $1 AND"), &args, 0);
+}
+
+/* The same with those of all DAGs. */
+void
+pin_store_expire_all(void)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	run_as_owner(&plan, EXPIRE(""), &args, 0);
 }
 
 /*
@@ -88,24 +93,21 @@ pin_store_last(const char *dag_id, PastPin *past)
 	static KeptPlan ruling;
 	static KeptPlan last;
 	QueryArgs args = {0};
-	OwnerScope scope;
 
 	arg_text(&args, dag_id);
-	owner_scope_enter(&scope, pin_relation("pinned_version"));
-	query_run_kept(&ruling,
-				   "SELECT history_id, version_number, bundle_version, true"
-				   " FROM airflow_pin.pinned_version WHERE dag_id = $1"
-				   " AND valid_from <= clock_timestamp()"
-				   " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
-				   " ORDER BY valid_from DESC LIMIT 1",
-				   &args, 1);
+	run_as_owner(&ruling,
+				 "SELECT history_id, version_number, bundle_version, true"
+				 " FROM airflow_pin.pinned_version WHERE dag_id = $1"
+				 " AND valid_from <= clock_timestamp()"
+				 " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+				 " ORDER BY valid_from DESC LIMIT 1",
+				 &args, 1);
 	if (SPI_processed == 0)
-		query_run_kept(&last,
-					   "SELECT h.id, h.to_version, h.to_bundle_version, false"
-					   " FROM airflow_pin.pin_history h WHERE h.dag_id = $1 AND " CAME_INTO_FORCE
-					   " ORDER BY h.valid_from DESC, h.id DESC LIMIT 1",
-					   &args, 1);
-	owner_scope_leave(&scope);
+		run_as_owner(&last,
+					 "SELECT h.id, h.to_version, h.to_bundle_version, false"
+					 " FROM airflow_pin.pin_history h WHERE h.dag_id = $1 AND " CAME_INTO_FORCE
+					 " ORDER BY h.valid_from DESC, h.id DESC LIMIT 1",
+					 &args, 1);
 	if (SPI_processed == 0)
 		return false;
 	past->history_id = row_bigint(0, 1);
@@ -129,11 +131,13 @@ typedef struct PastEvent
 static PastEvent *
 read_past_events(int64 history_id, int *count)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 	PastEvent *events;
 
 	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
-	run_as_owner("SELECT h.id, coalesce(h.restores, 0), h.event = 'rollback', h.to_version,"
+	run_as_owner(&plan,
+				 "SELECT h.id, coalesce(h.restores, 0), h.event = 'rollback', h.to_version,"
 				 " h.to_bundle_version FROM airflow_pin.pin_history h WHERE h.dag_id ="
 				 " (SELECT dag_id FROM airflow_pin.pin_history WHERE id = $1) AND " CAME_INTO_FORCE
 				 " ORDER BY h.valid_from DESC, h.id DESC",
@@ -203,11 +207,13 @@ pin_store_before(int64 history_id)
 bool
 pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 	bool isnull;
 
 	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
-	run_as_owner("SELECT p.version_number, p.dag_version_id, p.bundle_name, p.bundle_version,"
+	run_as_owner(&plan,
+				 "SELECT p.version_number, p.dag_version_id, p.bundle_name, p.bundle_version,"
 				 " p.dag_hash, p.source_code_hash, p.on_mismatch, p.reruns, p.allow_override,"
 				 " p.run_types"
 				 " FROM airflow_pin.pin_history h, LATERAL jsonb_populate_record("
@@ -279,21 +285,18 @@ pin_store_same(const PinSpec *spec, Datum *pin)
 {
 	static KeptPlan plan;
 	QueryArgs args = {0};
-	OwnerScope scope;
 
 	args_of_spec(&args, spec);
-	owner_scope_enter(&scope, pin_relation("pinned_version"));
-	query_run_kept(&plan,
-				   "SELECT p FROM airflow_pin.pinned_version p WHERE dag_id = $1"
-				   " AND valid_from = coalesce($2, (SELECT max(r.valid_from)"
-				   " FROM airflow_pin.pinned_version r WHERE r.dag_id = $1"
-				   " AND r.valid_from <= clock_timestamp()))"
-				   " AND (version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
-				   " source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at,"
-				   " reason) IS NOT DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-				   " $13, $14)",
-				   &args, 1);
-	owner_scope_leave(&scope);
+	run_as_owner(&plan,
+				 "SELECT p FROM airflow_pin.pinned_version p WHERE dag_id = $1"
+				 " AND valid_from = coalesce($2, (SELECT max(r.valid_from)"
+				 " FROM airflow_pin.pinned_version r WHERE r.dag_id = $1"
+				 " AND r.valid_from <= clock_timestamp()))"
+				 " AND (version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
+				 " source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at,"
+				 " reason) IS NOT DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+				 " $13, $14)",
+				 &args, 1);
 	if (SPI_processed == 0)
 		return false;
 	*pin = returned_pin(0, 1);
@@ -325,19 +328,17 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 	static KeptPlan delete_plan;
 	static KeptPlan insert_plan;
 	QueryArgs args = {0};
-	OwnerScope scope;
 
-	owner_scope_enter(&scope, pin_relation("pinned_version"));
 	arg_text(&args, spec->dag_id);
 	if (spec->valid_from == DT_NOBEGIN)
 		arg_null(&args, TIMESTAMPTZOID);
 	else
 		arg_timestamp(&args, spec->valid_from);
-	query_run_kept(&delete_plan,
-				   "DELETE FROM airflow_pin.pinned_version WHERE dag_id = $1 AND CASE"
-				   " WHEN $2 IS NULL THEN valid_from <= clock_timestamp()"
-				   " ELSE valid_from = $2 END",
-				   &args, 0);
+	run_as_owner(&delete_plan,
+				 "DELETE FROM airflow_pin.pinned_version WHERE dag_id = $1 AND CASE"
+				 " WHEN $2 IS NULL THEN valid_from <= clock_timestamp()"
+				 " ELSE valid_from = $2 END",
+				 &args, 0);
 
 	memset(&args, 0, sizeof(args));
 	args_of_spec(&args, spec);
@@ -351,7 +352,7 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		arg_datum(&args, INT8OID, Int64GetDatum(restores));
 	else
 		arg_null(&args, INT8OID);
-	query_run_kept(
+	run_as_owner(
 		&insert_plan,
 		"WITH event AS (SELECT nextval('airflow_pin.pin_history_id_seq') AS id,"
 		" coalesce($2, clock_timestamp()) AS valid_from),"
@@ -371,7 +372,6 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		" 'bundle_version', bundle_version, 'valid_from', valid_from, 'by', pinned_by)::text)"
 		" FROM pin",
 		&args, 0);
-	owner_scope_leave(&scope);
 	if (SPI_processed == 0)
 		raise_expired(spec);
 	return returned_pin(0, 1);
@@ -383,12 +383,14 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 bool
 pin_store_remove(const char *dag_id, const char *reason, Datum *in_force)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	*in_force = (Datum) 0;
 	arg_text(&args, dag_id);
 	arg_text(&args, reason);
-	run_as_owner("WITH gone AS (DELETE FROM airflow_pin.pinned_version AS p WHERE dag_id = $1"
+	run_as_owner(&plan,
+				 "WITH gone AS (DELETE FROM airflow_pin.pinned_version AS p WHERE dag_id = $1"
 				 " RETURNING p, p.*),"
 				 " ruling AS (SELECT * FROM gone WHERE valid_from <= clock_timestamp()"
 				 " ORDER BY valid_from DESC LIMIT 1),"
@@ -411,10 +413,12 @@ pin_store_remove(const char *dag_id, const char *reason, Datum *in_force)
 bool
 pin_store_scheduled(const char *dag_id)
 {
+	static KeptPlan plan;
 	QueryArgs args = {0};
 
 	arg_text(&args, dag_id);
-	run_as_owner("SELECT FROM airflow_pin.pinned_version WHERE dag_id = $1"
+	run_as_owner(&plan,
+				 "SELECT FROM airflow_pin.pinned_version WHERE dag_id = $1"
 				 " AND valid_from > clock_timestamp()",
 				 &args, 1);
 	return SPI_processed > 0;

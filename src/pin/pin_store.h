@@ -39,7 +39,8 @@ typedef struct PastPin
 } PastPin;
 
 extern void pin_store_lock(const char *dag_id);
-extern int64 pin_store_expire(const char *dag_id);
+extern void pin_store_expire(const char *dag_id);
+extern void pin_store_expire_all(void);
 extern bool pin_store_last(const char *dag_id, PastPin *past);
 extern int64 pin_store_before(int64 history_id);
 extern bool pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version);

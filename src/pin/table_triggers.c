@@ -30,7 +30,8 @@ trigger_data(FunctionCallInfo fcinfo, const char *function)
 Datum
 airflow_pin_announce_pins(PG_FUNCTION_ARGS)
 {
-	pin_cache_announce(trigger_data(fcinfo, "announce_pins")->tg_relation);
+	(void) trigger_data(fcinfo, "announce_pins");
+	pin_cache_announce();
 	return PointerGetDatum(NULL);
 }
 
