@@ -263,15 +263,6 @@ task_plan_find(const TaskPlan *plan, const char *task_id)
 	return bsearch(&key, plan->tasks, plan->count, sizeof(PlannedTask), compare_planned_tasks);
 }
 
-/* Does the plan alone have all values of the task? */
-bool
-planned_task_is_known(const PlannedTask *task)
-{
-	return task->unknown_weight_rule == NULL && task->unknown_executor_config == NULL &&
-		   !task->queue_is_configured && !task->retries_are_configured &&
-		   task->configured_weights == NULL;
-}
-
 /* Is there a task instance with that map_index? */
 bool
 planned_task_has_row(const PlannedTask *task, int32 map_index)

@@ -58,7 +58,6 @@ typedef struct TaskPlan
 
 extern TaskPlan *task_plan_build(Jsonb *data, const RunFacts *run);
 extern TaskPlan *task_plan_copy(const TaskPlan *plan);
-extern bool planned_task_is_known(const PlannedTask *task);
 extern bool planned_task_has_row(const PlannedTask *task, int32 map_index);
 extern void planned_task_require_known(const PlannedTask *task);
 extern PlannedTask *task_plan_find(const TaskPlan *plan, const char *task_id);

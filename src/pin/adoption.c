@@ -66,17 +66,31 @@ text_fits(const char *value, int32 typmod)
 	return value == NULL || typmod < VARHDRSZ || pg_mbstrlen(value) <= typmod - VARHDRSZ;
 }
 
-/* Are all values of the task known, and none too long for its column? */
+/* Is the value of the task known, and not too long for its column? */
+static bool
+is_settable(int column, const PlannedTask *task, TupleDesc desc, const TaskInstanceColumns *columns)
+{
+	return planned_is_known(column, task) &&
+		   (derived_columns[column].type != TEXTOID ||
+			text_fits(planned_pointer(column, task),
+					  TupleDescAttr(desc, columns->derived[column] - 1)->atttypmod));
+}
+
+/* The same of all values, and its name. */
 static bool
 is_writable(const PlannedTask *task, TupleDesc desc, const TaskInstanceColumns *columns)
 {
-	if (!planned_task_is_known(task) ||
-		!text_fits(task->task_id, TupleDescAttr(desc, columns->task_id - 1)->atttypmod))
-		return false;
 	for (int i = 0; i < DERIVED_COLUMNS; i++)
-		if (derived_columns[i].type == TEXTOID &&
-			!text_fits(planned_pointer(i, task),
-					   TupleDescAttr(desc, columns->derived[i] - 1)->atttypmod))
+		if (!is_settable(i, task, desc, columns))
+			return false;
+	return text_fits(task->task_id, TupleDescAttr(desc, columns->task_id - 1)->atttypmod);
+}
+
+static bool
+is_known(const PlannedTask *task)
+{
+	for (int i = 0; i < DERIVED_COLUMNS; i++)
+		if (!planned_is_known(i, task))
 			return false;
 	return true;
 }
@@ -94,11 +108,10 @@ compare_plans(Adoption *adoption, TupleDesc desc, const TaskInstanceColumns *col
 		const PlannedTask *requested = task_plan_find(adoption->plans.requested, planned->task_id);
 
 		task->origins = palloc0(Max(planned->instances, 1));
-		task->is_new = requested == NULL;
-		task->is_writable = is_writable(planned, desc, columns) &&
-							(requested == NULL || planned_task_is_known(requested));
+		task->is_addable = requested == NULL && is_writable(planned, desc, columns);
 		for (int column = 0; requested != NULL && column < DERIVED_COLUMNS; column++)
-			if (!planned_equal(column, planned, requested))
+			if (!planned_equal(column, planned, requested) &&
+				is_settable(column, planned, desc, columns) && planned_is_known(column, requested))
 				task->differs |= 1 << column;
 	}
 }
@@ -192,7 +205,7 @@ next_missing(Adoption *adoption, int32 *map_index)
 		const PlannedTask *planned = &wanted->tasks[adoption->next_task];
 		AdoptedTask *task = &adoption->tasks[adoption->next_task];
 
-		if (!task->is_new || !task->is_writable)
+		if (!task->is_addable)
 			continue;
 		for (; adoption->next_row < Max(planned->instances, 1); adoption->next_row++)
 			if (task->origins[adoption->next_row] == ROW_MISSING)
@@ -209,7 +222,7 @@ next_missing(Adoption *adoption, int32 *map_index)
 static bool
 is_restorable(const NewRow *row, const PlannedTask *requested)
 {
-	return requested != NULL && planned_task_is_known(requested) &&
+	return requested != NULL && is_known(requested) &&
 		   planned_task_has_row(requested, row->map_index);
 }
 
@@ -235,8 +248,7 @@ change_row(Adoption *adoption, NewRow *row, RowChange *change)
 		if (!is_taken)
 		{
 			*origin = ROW_OWN;
-			if (adopted->is_writable)
-				change_derived(change, row, task, adopted->differs);
+			change_derived(change, row, task, adopted->differs);
 			return true;
 		}
 	}

@@ -35,10 +35,11 @@ typedef enum RowOrigin
 /* A task of the version that the run has. */
 typedef struct AdoptedTask
 {
-	bool is_writable; /* its values are known, and fit into the columns */
-	bool is_new;	  /* the version that Airflow asked for has no such task */
-	uint32 differs;	  /* a bit for each derived column in which the two versions differ */
-	uint8 *origins;	  /* RowOrigin of each of its task instances */
+	/* the version that Airflow asked for lacks it; its values are known, and fit into the columns */
+	bool is_addable;
+	/* a bit for each derived column in which the two versions differ, with values known and fit */
+	uint32 differs;
+	uint8 *origins; /* RowOrigin of each of its task instances */
 } AdoptedTask;
 
 typedef struct Adoption

@@ -30,11 +30,15 @@ typedef struct ConfiguredDefaults
 	int64 matches[BUILT_IN_WEIGHT_RULES]; /* task instances that weigh what the rule says */
 } ConfiguredDefaults;
 
+/* Has the plan, which may be NULL, a task of which something is left to the configuration? */
 static bool
-is_configured(const PlannedTask *task)
+has_configured(const TaskPlan *plan)
 {
-	return task->queue_is_configured || task->retries_are_configured ||
-		   task->configured_weights != NULL;
+	for (int i = 0; plan != NULL && i < plan->count; i++)
+		if (plan->tasks[i].queue_is_configured || plan->tasks[i].retries_are_configured ||
+			plan->tasks[i].configured_weights != NULL)
+			return true;
+	return false;
 }
 
 /* The plan's tasks as arrays: task_id, queue and retries configured or not, weight by each rule. */
@@ -122,6 +126,7 @@ first_run(const AirflowTables *tables, const char *dag_id, const pg_uuid_t *vers
 	return SPI_processed > 0 ? row_text(0, 1) : NULL;
 }
 
+/* Where there is a plan. */
 static void
 apply_defaults(TaskPlan *plan, const ConfiguredDefaults *defaults)
 {
@@ -130,7 +135,7 @@ apply_defaults(TaskPlan *plan, const ConfiguredDefaults *defaults)
 	for (int other = 0; other < BUILT_IN_WEIGHT_RULES; other++)
 		if (defaults->matches[other] > defaults->matches[rule])
 			rule = other;
-	for (int i = 0; i < plan->count; i++)
+	for (int i = 0; plan != NULL && i < plan->count; i++)
 	{
 		PlannedTask *task = &plan->tasks[i];
 
@@ -144,29 +149,39 @@ apply_defaults(TaskPlan *plan, const ConfiguredDefaults *defaults)
 	}
 }
 
+/* Nothing is left to the configuration any more. */
+static void
+settle(TaskPlan *plan)
+{
+	for (int i = 0; plan != NULL && i < plan->count; i++)
+	{
+		plan->tasks[i].queue_is_configured = false;
+		plan->tasks[i].retries_are_configured = false;
+		plan->tasks[i].configured_weights = NULL;
+	}
+}
+
 /*
  * Fill in what the configuration has in both plans of a run that Airflow has created from
- * "requested" (NULL: unknown) and that shall become one of "version".
+ * "requested" (NULL: unknown) and that shall become one of "version". Nothing is left to the
+ * configuration in them then.
  */
 void
 configured_defaults_fill(const AirflowTables *tables, const char *dag_id, const char *run_id,
 						 const pg_uuid_t *version, TaskPlan *wanted, TaskPlan *requested)
 {
-	ConfiguredDefaults defaults = {0};
-	bool needed = false;
-	char *first;
+	if (tables->minor <= AIRFLOW_3_0 && (has_configured(wanted) || has_configured(requested)))
+	{
+		ConfiguredDefaults defaults = {0};
+		char *first = first_run(tables, dag_id, version);
 
-	for (int i = 0; i < wanted->count; i++)
-		needed = needed || is_configured(&wanted->tasks[i]);
-	if (!needed || tables->minor > AIRFLOW_3_0)
-		return;
-
-	if (requested != NULL)
-		learn_from_run(tables, dag_id, run_id, requested, &defaults);
-	first = first_run(tables, dag_id, version);
-	if (first != NULL && strcmp(first, run_id) != 0)
-		learn_from_run(tables, dag_id, first, wanted, &defaults);
-	apply_defaults(wanted, &defaults);
-	if (requested != NULL)
+		if (requested != NULL)
+			learn_from_run(tables, dag_id, run_id, requested, &defaults);
+		if (first != NULL && strcmp(first, run_id) != 0)
+			learn_from_run(tables, dag_id, first, wanted, &defaults);
+		apply_defaults(wanted, &defaults);
 		apply_defaults(requested, &defaults);
+	}
+	settle(wanted);
+	settle(requested);
 }

@@ -40,6 +40,25 @@ planned_is_null(int column, const PlannedTask *task)
 	return derived_columns[column].type != INT4OID && planned_pointer(column, task) == NULL;
 }
 
+/* Does the plan alone have the value? */
+bool
+planned_is_known(int column, const PlannedTask *task)
+{
+	switch (derived_columns[column].offset)
+	{
+		case offsetof(PlannedTask, queue):
+			return !task->queue_is_configured;
+		case offsetof(PlannedTask, max_tries):
+			return !task->retries_are_configured;
+		case offsetof(PlannedTask, priority_weight):
+			return task->unknown_weight_rule == NULL && task->configured_weights == NULL;
+		case offsetof(PlannedTask, executor_config):
+			return task->unknown_executor_config == NULL;
+		default:
+			return true;
+	}
+}
+
 /* Do two plans have the same value, or NULL both? */
 bool
 planned_equal(int column, const PlannedTask *a, const PlannedTask *b)

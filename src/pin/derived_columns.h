@@ -48,6 +48,7 @@ extern const DerivedColumn derived_columns[DERIVED_COLUMNS];
 
 extern void *planned_pointer(int column, const PlannedTask *task);
 extern bool planned_is_null(int column, const PlannedTask *task);
+extern bool planned_is_known(int column, const PlannedTask *task);
 extern bool planned_equal(int column, const PlannedTask *a, const PlannedTask *b);
 extern void derived_from_plan(DerivedValues *derived, const PlannedTask *task);
 extern bool derived_equal(int column, const DerivedValues *a, const DerivedValues *b);

@@ -118,7 +118,8 @@ find_left_empty(Reconciliation *work)
 
 /*
  * The values that a row of "task" gets. "own" is the row as Airflow created it, or for a row that
- * is missing another one of the same task, or NULL.
+ * is missing another one of the same task, or NULL. It has what the plan does not know, when a run
+ * that fails gets back what Airflow asked for.
  */
 static void
 decide_values(const Reconciliation *work, const PlannedTask *task, const ExistingRow *own,
@@ -132,7 +133,8 @@ decide_values(const Reconciliation *work, const PlannedTask *task, const Existin
 	{
 		if (work->left_empty[i])
 			result->nulls[i] = true;
-		else if (before != NULL && planned_equal(i, before, task))
+		else if (own != NULL &&
+				 (!planned_is_known(i, task) || (before != NULL && planned_equal(i, before, task))))
 			derived_copy(i, result, &own->derived);
 	}
 }

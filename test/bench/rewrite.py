@@ -44,7 +44,6 @@ def make_dag(dag_id: str, size: int, changed: int):
             EmptyOperator(
                 task_id=f"{'later' if n < changed and RENAMES else 'task'}_{n}",
                 retries=3 if n < changed else 2,
-                queue="bench",
             )
             for n in range(size)
         ]

@@ -130,6 +130,28 @@ SELECT version_number FROM airflow_pin.pin('retries', 1);
 CALL lab.configured_run('retries', 'retries 1');
 SELECT task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'retries 1' ORDER BY 1;
 
+-- Only the version that Airflow asks for leaves something to the configuration.
+CALL lab.commit('explicit', 'a', lab.task('a', '{"queue": "default", "retries": 0, "weight_rule": "downstream"}'));
+CALL lab.commit('explicit', 'b', lab.task('a'), lab.task('b'));
+SELECT version_number FROM airflow_pin.pin('explicit', 1);
+CALL lab.configured_run('explicit', 'explicit 1');
+SELECT task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'explicit 1' ORDER BY 1;
+
+-- What both leave to the configuration keeps no other column from being set while Airflow inserts the row.
+BEGIN;
+SELECT lab.create_run('d', 'adopted');
+SELECT task_id, version, pool, queue, max_tries FROM lab.tasks WHERE run_id = 'adopted' ORDER BY 1;
+COMMIT;
+SELECT task_id, version, pool, queue, max_tries FROM lab.tasks WHERE run_id = 'adopted' ORDER BY 1;
+
+-- A run that fails gets back what Airflow had from the configuration.
+CALL lab.commit('fails', 'a', lab.task('a', '{"queue": "own", "retries": 1, "pool": "one"}'), lab.task('b', '{"weight_rule": "my_plugin.Strategy"}'));
+CALL lab.commit('fails', 'b', lab.task('a'), lab.task('b'), lab.task('c'));
+SELECT version_number FROM airflow_pin.pin('fails', 1);
+CALL lab.configured_run('fails', 'fails 1');
+SELECT state, version, tasks FROM lab.whole WHERE run_id = 'fails 1';
+SELECT task_id, version, pool, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'fails 1' ORDER BY 1;
+
 -- What the latest version's tasks are called cannot be read: then it has none of the pinned ones.
 CALL lab.commit('odd', 'a', lab.task('t'));
 CALL lab.commit('odd', 'b', lab.task('t'));
