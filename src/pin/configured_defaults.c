@@ -15,7 +15,6 @@
  */
 #include "configured_defaults.h"
 
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
 #include "airflow/priority.h"
@@ -41,32 +40,50 @@ has_configured(const TaskPlan *plan)
 	return false;
 }
 
-/* The plan's tasks as arrays: task_id, queue and retries configured or not, weight by each rule. */
-static void
-arg_plan(QueryArgs *args, const TaskPlan *plan)
+static int
+compare_texts(const void *a, const void *b)
 {
-	Datum *values = palloc(Max(plan->count, 1) * sizeof(Datum));
-	bool *nulls = palloc(Max(plan->count, 1) * sizeof(bool));
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
 
-	for (int i = 0; i < plan->count; i++)
-		values[i] = CStringGetTextDatum(plan->tasks[i].task_id);
-	arg_array(args, TEXTOID, values, NULL, plan->count);
-	for (int i = 0; i < plan->count; i++)
-		values[i] = BoolGetDatum(plan->tasks[i].queue_is_configured);
-	arg_array(args, BOOLOID, values, NULL, plan->count);
-	for (int i = 0; i < plan->count; i++)
-		values[i] = BoolGetDatum(plan->tasks[i].retries_are_configured);
-	arg_array(args, BOOLOID, values, NULL, plan->count);
-	for (int rule = 0; rule < BUILT_IN_WEIGHT_RULES; rule++)
+static int
+compare_ints(const void *a, const void *b)
+{
+	int32 left = *(const int32 *) a;
+	int32 right = *(const int32 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* Sort the values, and return the number of the one that is there most often. */
+static int
+most_frequent(void *values, int count, size_t size, int (*compare)(const void *, const void *))
+{
+	char *value = values;
+	int first = 0; /* of those that are equal to the one looked at */
+	int best = 0;
+	int most = 0;
+
+	qsort(values, count, size, compare);
+	for (int i = 0; i < count; i++)
 	{
-		for (int i = 0; i < plan->count; i++)
+		if (compare(value + first * size, value + i * size) != 0)
+			first = i;
+		if (i - first >= most)
 		{
-			nulls[i] = plan->tasks[i].configured_weights == NULL;
-			values[i] =
-				nulls[i] ? (Datum) 0 : Int64GetDatum(plan->tasks[i].configured_weights[rule]);
+			most = i - first + 1;
+			best = first;
 		}
-		arg_array(args, INT8OID, values, nulls, plan->count);
 	}
+	return best;
+}
+
+static void
+learn_weight(ConfiguredDefaults *defaults, const PlannedTask *task, int32 weight)
+{
+	for (int rule = 0; rule < BUILT_IN_WEIGHT_RULES; rule++)
+		if (task->configured_weights[rule] == weight)
+			defaults->matches[rule]++;
 }
 
 /*
@@ -80,30 +97,41 @@ learn_from_run(const AirflowTables *tables, const char *dag_id, const char *run_
 {
 	static KeptPlan kept;
 	QueryArgs args = {0};
+	char **queues;
+	int32 *retries;
+	int queue_count = 0;
+	int retries_count = 0;
 
 	arg_text(&args, dag_id);
 	arg_text(&args, run_id);
-	arg_plan(&args, plan);
 	query_run_kept(&kept,
-				   psprintf("SELECT mode() WITHIN GROUP (ORDER BY t.queue) FILTER (WHERE u.queue),"
-							" mode() WITHIN GROUP (ORDER BY t.max_tries) FILTER (WHERE u.retries),"
-							" count(*) FILTER (WHERE t.priority_weight = u.downstream),"
-							" count(*) FILTER (WHERE t.priority_weight = u.upstream),"
-							" count(*) FILTER (WHERE t.priority_weight = u.absolute)"
-							" FROM %s.task_instance t JOIN unnest($3, $4, $5, $6, $7, $8)"
-							" AS u (task_id, queue, retries, downstream, upstream, absolute)"
-							" ON u.task_id = t.task_id WHERE t.dag_id = $1 AND t.run_id = $2",
+				   psprintf("SELECT task_id, queue, max_tries, priority_weight"
+							" FROM %s.task_instance WHERE dag_id = $1 AND run_id = $2",
 							tables->quoted_schema),
-				   &args, 1);
-	if (defaults->queue == NULL)
-		defaults->queue = row_text(0, 1);
-	if (!defaults->has_retries && !row_is_null(0, 2))
+				   &args, 0);
+	queues = palloc(Max(SPI_processed, 1) * sizeof(char *));
+	retries = palloc(Max(SPI_processed, 1) * sizeof(int32));
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		const PlannedTask *task = task_plan_find(plan, row_required_text(row, 1));
+
+		if (task == NULL)
+			continue;
+		if (task->queue_is_configured && !row_is_null(row, 2))
+			queues[queue_count++] = row_text(row, 2);
+		if (task->retries_are_configured && !row_is_null(row, 3))
+			retries[retries_count++] = row_int(row, 3);
+		if (task->configured_weights != NULL && !row_is_null(row, 4))
+			learn_weight(defaults, task, row_int(row, 4));
+	}
+	if (defaults->queue == NULL && queue_count > 0)
+		defaults->queue = queues[most_frequent(queues, queue_count, sizeof(char *), compare_texts)];
+	if (!defaults->has_retries && retries_count > 0)
 	{
 		defaults->has_retries = true;
-		defaults->retries = row_int(0, 2);
+		defaults->retries =
+			retries[most_frequent(retries, retries_count, sizeof(int32), compare_ints)];
 	}
-	for (int rule = 0; rule < BUILT_IN_WEIGHT_RULES; rule++)
-		defaults->matches[rule] += row_bigint(0, 3 + rule);
 }
 
 /*
