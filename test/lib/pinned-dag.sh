@@ -43,7 +43,7 @@ goes_on() { # name, database, options of psql
 
     expect "$name: status() says that pins are in force" \
         "yes: Pins are obeyed by every insert into dag_run." "$(in_force "$db" "${options[@]}")"
-    expect "$name: all triggers are there" 10 \
+    expect "$name: all triggers are there" 9 \
         "$(sql "${options[@]}" -d "$db" -c "SELECT count(*) FROM airflow_pin.status() WHERE item LIKE 'trigger %' AND state = 'present'")"
     sql "${options[@]}" -d "$db" -c "CALL lab.run('d', 'after')" -c "CALL lab.run('d', 'after_manual', 'manual')"
     expect "$name: a scheduled run is held" 'queued|2|b|extract:2 report:2' "$(run_of "$db" after "${options[@]}")"
