@@ -119,7 +119,7 @@ learn_from_run(const AirflowTables *tables, const char *dag_id, const char *run_
 			continue;
 		if (task->queue_is_configured && !row_is_null(row, 2))
 			queues[queue_count++] = row_text(row, 2);
-		if (task->retries_are_configured && !row_is_null(row, 3))
+		if (task->retries_are_configured)
 			retries[retries_count++] = row_int(row, 3);
 		if (task->configured_weights != NULL && !row_is_null(row, 4))
 			learn_weight(defaults, task, row_int(row, 4));

@@ -83,6 +83,13 @@ UPDATE task_instance SET queue = 'hook', max_tries = 70, priority_weight = 70 WH
 UPDATE task_instance SET queue = 'configured' WHERE run_id = 'hook' AND task_id = 'a';
 COMMIT;
 SELECT run_id, task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'hook' ORDER BY 1, 2;
+-- Nor does one without values, or of a task that the DAG does not have.
+BEGIN;
+CALL lab.configured_run('conf', 'odd');
+UPDATE task_instance SET task_id = 'x' WHERE run_id = 'odd' AND task_id = 'c';
+UPDATE task_instance SET queue = NULL, priority_weight = NULL WHERE run_id = 'odd' AND task_id = 'b';
+COMMIT;
+SELECT run_id, task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'odd' ORDER BY 1, 2;
 -- Where the run itself shows nothing, the first run of the pinned version does.
 CALL lab.commit('conf', 'c', lab.task('a', '{"queue": "x", "retries": 3, "weight_rule": "absolute"}'),
     lab.task('b', '{"queue": "x", "retries": 3, "weight_rule": "absolute"}'),
@@ -136,6 +143,8 @@ CALL lab.commit('explicit', 'b', lab.task('a'), lab.task('b'));
 SELECT version_number FROM airflow_pin.pin('explicit', 1);
 CALL lab.configured_run('explicit', 'explicit 1');
 SELECT task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'explicit 1' ORDER BY 1;
+INSERT INTO dag_run (dag_id, run_id, run_type, state, creating_job_id) VALUES ('explicit', 'no version either', 'scheduled', 'queued', 1);
+SELECT task_id, version, queue, max_tries, weight FROM lab.tasks WHERE run_id = 'no version either' ORDER BY 1;
 
 -- What both leave to the configuration keeps no other column from being set while Airflow inserts the row.
 BEGIN;
