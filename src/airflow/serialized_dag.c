@@ -105,7 +105,10 @@ mark_floats(char *text)
 		if (*at == '"')
 			in_string = !in_string;
 		else if (in_string)
-			at += *at == '\\' && at[1] != '\0' ? 1 : 0;
+		{
+			if (*at == '\\' && at[1] != '\0')
+				at++;
+		}
 		else if (*at == ',' || *at == '[' || *at == '{')
 		{
 			if (++values > MAX_JSON_VALUES)

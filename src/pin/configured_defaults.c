@@ -154,7 +154,7 @@ first_run(const AirflowTables *tables, const char *dag_id, const pg_uuid_t *vers
 	return SPI_processed > 0 ? row_text(0, 1) : NULL;
 }
 
-/* Where there is a plan. */
+/* Nothing of the plan is left to the configuration then. What is not known is Airflow's own default. */
 static void
 apply_defaults(TaskPlan *plan, const ConfiguredDefaults *defaults)
 {
@@ -163,7 +163,7 @@ apply_defaults(TaskPlan *plan, const ConfiguredDefaults *defaults)
 	for (int other = 0; other < BUILT_IN_WEIGHT_RULES; other++)
 		if (defaults->matches[other] > defaults->matches[rule])
 			rule = other;
-	for (int i = 0; plan != NULL && i < plan->count; i++)
+	for (int i = 0; i < plan->count; i++)
 	{
 		PlannedTask *task = &plan->tasks[i];
 
@@ -174,42 +174,32 @@ apply_defaults(TaskPlan *plan, const ConfiguredDefaults *defaults)
 		if (task->configured_weights != NULL)
 			task->priority_weight =
 				priority_weight_checked(task->configured_weights[rule], task->task_id);
-	}
-}
-
-/* Nothing is left to the configuration any more. */
-static void
-settle(TaskPlan *plan)
-{
-	for (int i = 0; plan != NULL && i < plan->count; i++)
-	{
-		plan->tasks[i].queue_is_configured = false;
-		plan->tasks[i].retries_are_configured = false;
-		plan->tasks[i].configured_weights = NULL;
+		task->queue_is_configured = false;
+		task->retries_are_configured = false;
+		task->configured_weights = NULL;
 	}
 }
 
 /*
  * Fill in what the configuration has in both plans of a run that Airflow has created from
- * "requested" (NULL: unknown) and that shall become one of "version". Nothing is left to the
- * configuration in them then.
+ * "requested" (NULL: unknown) and that shall become one of "version".
  */
 void
 configured_defaults_fill(const AirflowTables *tables, const char *dag_id, const char *run_id,
 						 const pg_uuid_t *version, TaskPlan *wanted, TaskPlan *requested)
 {
+	ConfiguredDefaults defaults = {0};
+
 	if (tables->minor <= AIRFLOW_3_0 && (has_configured(wanted) || has_configured(requested)))
 	{
-		ConfiguredDefaults defaults = {0};
 		char *first = first_run(tables, dag_id, version);
 
 		if (requested != NULL)
 			learn_from_run(tables, dag_id, run_id, requested, &defaults);
 		if (first != NULL && strcmp(first, run_id) != 0)
 			learn_from_run(tables, dag_id, first, wanted, &defaults);
-		apply_defaults(wanted, &defaults);
-		apply_defaults(requested, &defaults);
 	}
-	settle(wanted);
-	settle(requested);
+	apply_defaults(wanted, &defaults);
+	if (requested != NULL)
+		apply_defaults(requested, &defaults);
 }

@@ -15,7 +15,19 @@ raise_wrong_trigger(const char *function, const char *fired)
 					errhint("Such triggers are made by airflow_pin.attach() and throttle().")));
 }
 
-/* require_trigger() for BEFORE UPDATE FOR EACH ROW. */
+/* Raise an error unless the function was fired by the event; "fired" says the same in SQL. */
+static TriggerData *
+require_trigger(FunctionCallInfo fcinfo, const char *function, TriggerEvent event,
+				const char *fired)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || (trigger->tg_event & TRIGGER_EVENT_MASK) != event)
+		raise_wrong_trigger(function, fired);
+	return trigger;
+}
+
+/* The same as require_before_insert_row() for BEFORE UPDATE FOR EACH ROW. */
 TriggerData *
 require_before_update_row(FunctionCallInfo fcinfo, const char *function)
 {

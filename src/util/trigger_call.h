@@ -12,9 +12,6 @@
 
 #include "compat.h"
 
-/* What of TriggerEvent tells when a trigger was fired, and for what. */
-#define TRIGGER_EVENT_MASK (TRIGGER_EVENT_TIMINGMASK | TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW)
-
 pg_noreturn extern void raise_wrong_trigger(const char *function, const char *fired);
 extern TriggerData *require_before_update_row(FunctionCallInfo fcinfo, const char *function);
 extern TriggerData *require_before_write_row(FunctionCallInfo fcinfo, const char *function);
@@ -22,19 +19,10 @@ extern TriggerData *require_before_delete_row(FunctionCallInfo fcinfo, const cha
 extern TriggerData *require_after_delete_statement(FunctionCallInfo fcinfo, const char *function);
 extern bool row_is_copied(Oid relation);
 
-/* Raise an error unless the function was fired by the event; "fired" says the same in SQL. */
-static inline TriggerData *
-require_trigger(FunctionCallInfo fcinfo, const char *function, TriggerEvent event,
-				const char *fired)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+/* What of TriggerEvent tells when a trigger was fired, and for what. */
+#define TRIGGER_EVENT_MASK (TRIGGER_EVENT_TIMINGMASK | TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW)
 
-	if (unlikely(!CALLED_AS_TRIGGER(fcinfo) || (trigger->tg_event & TRIGGER_EVENT_MASK) != event))
-		raise_wrong_trigger(function, fired);
-	return trigger;
-}
-
-/* Inline, for the sake of the runs that no pin touches. */
+/* Inline, as the next one, for the sake of the rows that no pin touches. */
 static inline bool
 is_before_insert_row(FunctionCallInfo fcinfo)
 {
@@ -43,13 +31,13 @@ is_before_insert_row(FunctionCallInfo fcinfo)
 			   (TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW);
 }
 
-/* require_trigger() for BEFORE INSERT FOR EACH ROW. */
+/* Raise an error unless the function, which SQL calls so, was fired BEFORE INSERT FOR EACH ROW. */
 static inline TriggerData *
 require_before_insert_row(FunctionCallInfo fcinfo, const char *function)
 {
-	return require_trigger(fcinfo, function,
-						   TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_INSERT | TRIGGER_EVENT_ROW,
-						   "BEFORE INSERT FOR EACH ROW");
+	if (unlikely(!is_before_insert_row(fcinfo)))
+		raise_wrong_trigger(function, "BEFORE INSERT FOR EACH ROW");
+	return (TriggerData *) fcinfo->context;
 }
 
 #endif

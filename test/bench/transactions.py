@@ -12,7 +12,7 @@ import re
 import sys
 from collections import defaultdict
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 from contenders import rows, same_with_pins
 from figures import change, judged, ratios, table
@@ -68,6 +68,9 @@ def main() -> None:
         together = [ratio for case in cases.values() for ratio in case]
         found = f" in the {len(together)} rounds with any number of pins"
         print(judged(f"total within 1 % of no trigger{where}", together, MOST, change, found))
+        worst = max(cases, key=lambda pins: median(cases[pins]))
+        found = f" at most, with {worst:,} pins"
+        print(judged(f"the same with each number of pins{where}", cases[worst], MOST, change, found))
         print(same_with_pins(cases, where))
 
 
