@@ -180,6 +180,21 @@ task_groups_read(TaskGroups *groups, JsonbContainer *root, GroupMember member, v
 		read_group(groups, root, LENGTH_NOT_MAPPED, member, arg);
 }
 
+/* What a mapped task is mapped over: its "_expand_input_attr" names the field. */
+static JsonbContainer *
+expand_input(JsonbContainer *task)
+{
+	JsonbValue *name = field_of(task, FIELD_EXPAND_INPUT_ATTR);
+	TaskField input = FIELD_EXPAND_INPUT;
+
+	if (json_string_is(name, task_field_name(FIELD_OP_KWARGS_EXPAND_INPUT)))
+		input = FIELD_OP_KWARGS_EXPAND_INPUT;
+	else if (name != NULL && name->type == jbvString &&
+			 !json_string_is(name, task_field_name(input)))
+		raise_unknown_mapping();
+	return field_child(task, input);
+}
+
 /*
  * How many task instances the task starts with, or NOT_EXPANDED.
  */
@@ -190,10 +205,7 @@ task_instances(const SerializedTask *task, const TaskGroups *groups)
 
 	if (task->layers.is_mapped)
 	{
-		JsonbValue *attribute = json_member(task->layers.own, "_expand_input_attr");
-		char *name = attribute && attribute->type == jbvString ? json_string(attribute)
-															   : pstrdup("expand_input");
-		int64 own = expand_input_length(json_child(task->layers.own, name));
+		int64 own = expand_input_length(expand_input(task->layers.own));
 
 		length = length == LENGTH_NOT_MAPPED ? own : multiply_lengths(own, length);
 	}

@@ -44,10 +44,10 @@ find_task(const TaskGraph *graph, const char *task_id)
 static JsonbContainer *
 downstream_ids(const SerializedTask *task)
 {
-	JsonbContainer *ids = json_child(task->layers.own, "downstream_task_ids");
+	JsonbContainer *ids = field_child(task->layers.own, FIELD_DOWNSTREAM_TASK_IDS);
 
 	if (ids == NULL)
-		ids = json_child(task->layers.own, "_downstream_task_ids");
+		ids = field_child(task->layers.own, FIELD_DOWNSTREAM_TASK_IDS_ALIAS);
 	return ids != NULL && JsonContainerIsArray(ids) ? ids : NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "removed_task.h"
 
 #include "airflow/serialized_dag.h"
+#include "airflow/task_fields.h"
 
 typedef struct TaskIds
 {
@@ -26,7 +27,7 @@ compare_ids(const void *a, const void *b)
 static void
 read_task_ids(const AirflowTables *tables, const DagVersion *version, TaskIds *result)
 {
-	Jsonb *data = serialized_dag_load(tables, &version->id, NULL);
+	Jsonb *data = serialized_dag_load(tables, &version->id, DAG_OUTLINE, NULL);
 	JsonbContainer *tasks = data ? json_child(serialized_dag_body(data), "tasks") : NULL;
 	uint32 size = tasks != NULL && JsonContainerIsArray(tasks) ? JsonContainerSize(tasks) : 0;
 
@@ -36,7 +37,7 @@ read_task_ids(const AirflowTables *tables, const DagVersion *version, TaskIds *r
 	{
 		JsonbValue *task = getIthJsonbValueFromContainer(tasks, i);
 		JsonbContainer *wrapper = task->type == jbvBinary ? task->val.binary.data : NULL;
-		JsonbValue *id = json_member(json_child(wrapper, "__var"), "task_id");
+		JsonbValue *id = field_of(json_child(wrapper, "__var"), FIELD_TASK_ID);
 
 		if (id != NULL && id->type == jbvString)
 			result->ids[result->count++] = json_string(id);

@@ -8,139 +8,28 @@
  */
 #include "serialized_dag.h"
 
-#include <float.h>
 #include <zlib.h>
 
 #include "access/detoast.h"
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "airflow/dag_text.h"
+#include "airflow/kept_outlines.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-/*
- * Tens of thousands of tasks. They bound what is read, inflated and parsed; a value takes some
- * hundred bytes while it is parsed, however short it is.
- */
-#define MAX_JSON_BYTES (64 * 1024 * 1024)
-#define MAX_JSON_VALUES (1024 * 1024)
-
-static void
-raise_too_large(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("a serialized DAG is larger than %d bytes", MAX_JSON_BYTES),
-					errdetail("Larger ones are not read, to save the server's memory."),
-					errhint(HINT_TOO_LARGE)));
-}
-
-static void
-raise_too_many_values(void)
-{
-	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("a serialized DAG has more than %d values", MAX_JSON_VALUES),
-					errdetail("Larger ones are not read, to save the server's memory."),
-					errhint(HINT_TOO_LARGE)));
-}
-
-/*
- * Python makes a float of 1e+300 and an integer of its 301 digits, but jsonb writes both as digits.
- * Append such a number so that it keeps a fraction, and with it its type; and keep the sign of
- * a float that is zero, which jsonb has not.
- */
-static void
-append_float(StringInfo out, const char *token, int length)
-{
-	char *number = pnstrdup(token, length);
-	const char *exponent = strpbrk(number, "eE");
-	long power = exponent ? strtol(exponent + 1, NULL, 10) : 0;
-
-	if (power > 0 && power <= DBL_MAX_10_EXP)
-	{
-		Datum value = DirectFunctionCall3(numeric_in, CStringGetDatum(number),
-										  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-
-		pfree(number);
-		number = DatumGetCString(DirectFunctionCall1(numeric_out, value));
-		pfree(DatumGetPointer(value));
-		if (out->len > 2 * MAX_JSON_BYTES) /* 1e308 becomes 311 bytes */
-			raise_too_large();
-		appendStringInfo(out, strchr(number, '.') ? "%s" : "%s.0", number);
-	}
-	else if (strcmp(number, "-0.0") == 0)
-		appendStringInfoString(out, "-1e-400"); /* no numeric, but -0.0 as a double */
-	else
-		appendStringInfoString(out, number);
-	pfree(number);
-}
-
-/* Does append_float() write another number than is there? */
-static bool
-is_float_to_mark(const char *token, int length)
-{
-	return memchr(token, 'e', length) != NULL || memchr(token, 'E', length) != NULL ||
-		   (length == 4 && memcmp(token, "-0.0", 4) == 0);
-}
-
-/*
- * The JSON text with every float written as one, for jsonb_in(): another text, or the same where
- * there is nothing to do. Raises an error for one of too many values.
- */
-static char *
-mark_floats(char *text)
-{
-	StringInfoData out;
-	const char *copied = text; /* what comes before is in "out" */
-	bool in_string = false;
-	int values = 0;
-
-	initStringInfo(&out);
-	for (const char *at = text; *at != '\0'; at++)
-	{
-		if (*at == '"')
-			in_string = !in_string;
-		else if (in_string)
-		{
-			if (*at == '\\' && at[1] != '\0')
-				at++;
-		}
-		else if (*at == ',' || *at == '[' || *at == '{')
-		{
-			if (++values > MAX_JSON_VALUES)
-				raise_too_many_values();
-		}
-		else if (*at == '-' || (*at >= '0' && *at <= '9'))
-		{
-			size_t length = strspn(at, "-+.0123456789eE");
-
-			if (is_float_to_mark(at, length))
-			{
-				appendBinaryStringInfo(&out, copied, at - copied);
-				append_float(&out, at, length);
-				copied = at + length;
-			}
-			at += length - 1;
-		}
-	}
-	if (copied == text)
-		return text;
-	appendStringInfoString(&out, copied);
-	pfree(text);
-	return out.data;
-}
-
 /* Jsonb of JSON text, as Airflow's json.loads would understand its numbers. */
 static Jsonb *
-jsonb_from_text(char *text)
+jsonb_from_text(char *text, DagParts parts)
 {
 	Jsonb *json;
 
-	text = mark_floats(text);
+	text = dag_text_prepare(text, parts == DAG_OUTLINE);
 	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	pfree(text);
 	return json;
@@ -195,7 +84,7 @@ inflate_text(const char *compressed, size_t length)
 		if (stream.avail_out > 0)
 			check_inflate(&stream, Z_BUF_ERROR); /* the input ends too early */
 		if (size >= MAX_JSON_BYTES)
-			raise_too_large();
+			raise_dag_too_large();
 		size = Min(size * 2, MAX_JSON_BYTES);
 		text = repalloc(text, size + 1);
 	}
@@ -208,7 +97,7 @@ inflate_text(const char *compressed, size_t length)
 /* The value of column "data", or NULL where it has none: SQL NULL, or JSON null beside
  * data_compressed. */
 static Jsonb *
-decode_data(Datum data, bool isnull, Oid type)
+decode_data(Datum data, bool isnull, Oid type, DagParts parts)
 {
 	Jsonb *json;
 	JsonbValue scalar;
@@ -219,7 +108,8 @@ decode_data(Datum data, bool isnull, Oid type)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"data\" of serialized_dag has type %s, not json or jsonb",
 							   format_type_be(type))));
-	json = type == JSONBOID ? DatumGetJsonbP(data) : jsonb_from_text(TextDatumGetCString(data));
+	json =
+		type == JSONBOID ? DatumGetJsonbP(data) : jsonb_from_text(TextDatumGetCString(data), parts);
 	if (JsonbExtractScalar(&json->root, &scalar) && scalar.type == jbvNull)
 		return NULL;
 	return json;
@@ -230,60 +120,73 @@ decode_data(Datum data, bool isnull, Oid type)
  * data that does not decompress, is too large, or is JSON that does not parse.
  */
 Jsonb *
-serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
-					  bool compressed_isnull)
+serialized_dag_decode(const DagColumns *columns, DagParts parts)
 {
 	Jsonb *json;
 	bytea *bytes;
 
-	if ((!data_isnull && toast_raw_datum_size(data) > MAX_JSON_BYTES) ||
-		(!compressed_isnull && toast_raw_datum_size(compressed) > MAX_JSON_BYTES))
-		raise_too_large();
-	json = decode_data(data, data_isnull, data_type);
+	if ((!columns->data_isnull && toast_raw_datum_size(columns->data) > MAX_JSON_BYTES) ||
+		(!columns->compressed_isnull && toast_raw_datum_size(columns->compressed) > MAX_JSON_BYTES))
+		raise_dag_too_large();
+	json = decode_data(columns->data, columns->data_isnull, columns->data_type, parts);
 	if (json != NULL)
 		return json;
-	if (compressed_isnull)
+	if (columns->compressed_isnull)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a serialized DAG has no content"),
 						errdetail("Both data and data_compressed are empty.")));
-	bytes = DatumGetByteaPP(compressed);
-	return jsonb_from_text(inflate_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
+	bytes = DatumGetByteaPP(columns->compressed);
+	return jsonb_from_text(inflate_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)), parts);
+}
+
+/* The content of the row that was found. */
+static Jsonb *
+decode_found(MemoryContext context, DagParts parts)
+{
+	DagColumns columns = {.data_type = SPI_gettypeid(SPI_tuptable->tupdesc, 1)};
+
+	if (row_size(0, 1) > MAX_JSON_BYTES || row_size(0, 2) > MAX_JSON_BYTES)
+		raise_dag_too_large();
+	columns.data = row_copy(0, 1, InvalidOid, context, &columns.data_isnull);
+	columns.compressed = row_copy(0, 2, BYTEAOID, context, &columns.compressed_isnull);
+	return serialized_dag_decode(&columns, parts);
 }
 
 /*
  * Content and hash of a DAG version, in the caller's memory context, read as the owner of
- * serialized_dag; NULL when there is none. Call it connected to SPI.
+ * serialized_dag; NULL when there is none. Call it connected to SPI. An outline is kept for the
+ * transaction and may be gone when two others have been loaded.
  */
 Jsonb *
-serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, char **dag_hash)
+serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, DagParts parts,
+					char **dag_hash)
 {
 	static KeptPlan plan;
 	MemoryContext context = CurrentMemoryContext;
+	DagRow row = {.table = tables->serialized_dag, .version = *version};
 	QueryArgs args = {0};
 	OwnerScope scope;
-	Datum data;
-	Datum compressed;
-	bool data_isnull;
-	bool compressed_isnull;
+	Jsonb *outline;
 
 	arg_uuid(&args, version);
 	owner_scope_enter_foreign(&scope, tables->serialized_dag);
 	query_run_kept(&plan,
-				   psprintf("SELECT data, data_compressed, dag_hash FROM %s.serialized_dag"
-							" WHERE dag_version_id = $1",
+				   psprintf("SELECT data, data_compressed, dag_hash, xmin, ctid"
+							" FROM %s.serialized_dag WHERE dag_version_id = $1",
 							tables->quoted_schema),
 				   &args, 1);
 	owner_scope_leave(&scope);
 	if (SPI_processed == 0)
 		return NULL;
 
-	if (row_size(0, 1) > MAX_JSON_BYTES || row_size(0, 2) > MAX_JSON_BYTES)
-		raise_too_large();
-	data = row_copy(0, 1, InvalidOid, context, &data_isnull);
-	compressed = row_copy(0, 2, BYTEAOID, context, &compressed_isnull);
+	row.hash = MemoryContextStrdup(context, row_required_text(0, 3));
+	row.xmin = row_xid(0, 4);
+	row.ctid = row_tid(0, 5);
 	if (dag_hash != NULL)
-		*dag_hash = MemoryContextStrdup(context, row_required_text(0, 3));
-	return serialized_dag_decode(data, data_isnull, SPI_gettypeid(SPI_tuptable->tupdesc, 1),
-								 compressed, compressed_isnull);
+		*dag_hash = row.hash;
+	if (parts == DAG_WHOLE)
+		return decode_found(context, parts);
+	outline = kept_outline(&row);
+	return outline != NULL ? outline : keep_outline(&row, decode_found(context, parts));
 }
 
 /*

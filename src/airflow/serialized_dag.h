@@ -22,10 +22,26 @@
 #define HINT_TOO_LARGE                                                                             \
 	"Split the DAG, or pin it with on_mismatch => 'reject', for which nothing of it is computed."
 
-extern Jsonb *serialized_dag_decode(Datum data, bool data_isnull, Oid data_type, Datum compressed,
-									bool compressed_isnull);
+/* How much of a DAG is asked for. */
+typedef enum DagParts
+{
+	DAG_WHOLE,
+	DAG_OUTLINE /* of its tasks at least the fields of task_fields.h, and all else */
+} DagParts;
+
+/* The columns of serialized_dag that may hold the content. */
+typedef struct DagColumns
+{
+	Datum data;
+	bool data_isnull;
+	Oid data_type;
+	Datum compressed;
+	bool compressed_isnull;
+} DagColumns;
+
+extern Jsonb *serialized_dag_decode(const DagColumns *columns, DagParts parts);
 extern Jsonb *serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version,
-								  char **dag_hash);
+								  DagParts parts, char **dag_hash);
 extern int serialized_dag_version(Jsonb *data);
 extern JsonbContainer *serialized_dag_body(Jsonb *data);
 

@@ -20,61 +20,61 @@
  * The field as it was serialized, or NULL when no layer has it and Airflow's class default holds.
  */
 JsonbValue *
-task_field(const TaskLayers *layers, const char *name)
+task_field(const TaskLayers *layers, TaskField field)
 {
 	JsonbValue *value;
 
 	if (layers->is_mapped && layers->partial_kwargs != NULL)
 	{
-		if ((value = json_member(layers->partial_kwargs, name)) != NULL)
+		if ((value = field_of(layers->partial_kwargs, field)) != NULL)
 			return value;
-		if ((value = json_member(layers->client_defaults, name)) != NULL)
+		if ((value = field_of(layers->client_defaults, field)) != NULL)
 			return value;
 	}
-	if ((value = json_member(layers->own, name)) != NULL)
+	if ((value = field_of(layers->own, field)) != NULL)
 		return value;
-	return json_member(layers->client_defaults, name);
+	return field_of(layers->client_defaults, field);
 }
 
 static void
-raise_unexpected_field(const TaskLayers *layers, const char *name)
+raise_unexpected_field(const TaskLayers *layers, TaskField field)
 {
 	/* which task_read() has seen to be a string */
-	char *task_id = json_string(json_member(layers->own, "task_id"));
+	char *task_id = json_string(field_of(layers->own, FIELD_TASK_ID));
 
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 					errmsg("field \"%s\" of task \"%s\" has an unexpected type in the serialized "
 						   "DAG",
-						   name, task_id)));
+						   task_field_name(field), task_id)));
 }
 
 /* A text field; NULL for JSON null. */
 char *
-task_text(const TaskLayers *layers, const char *name, const char *default_value)
+task_text(const TaskLayers *layers, TaskField field, const char *default_value)
 {
-	JsonbValue *value = task_field(layers, name);
+	JsonbValue *value = task_field(layers, field);
 
 	if (value == NULL)
 		return default_value ? pstrdup(default_value) : NULL;
 	if (value->type == jbvNull)
 		return NULL;
 	if (value->type != jbvString)
-		raise_unexpected_field(layers, name);
+		raise_unexpected_field(layers, field);
 	return json_string(value);
 }
 
 /* A whole-number field. Python's True and False count as 1 and 0, as they do for Airflow. */
 int32
-task_int(const TaskLayers *layers, const char *name, int32 default_value)
+task_int(const TaskLayers *layers, TaskField field, int32 default_value)
 {
-	JsonbValue *value = task_field(layers, name);
+	JsonbValue *value = task_field(layers, field);
 
 	if (value == NULL)
 		return default_value;
 	if (value->type == jbvBool)
 		return value->val.boolean ? 1 : 0;
 	if (value->type != jbvNumeric)
-		raise_unexpected_field(layers, name);
+		raise_unexpected_field(layers, field);
 	return DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value->val.numeric)));
 }
 
@@ -131,8 +131,8 @@ weight_rule_from_name(const char *name)
 void
 task_read(SerializedTask *task, JsonbContainer *own, JsonbContainer *client_defaults)
 {
-	JsonbValue *task_id = json_member(own, "task_id");
-	JsonbValue *is_mapped = json_member(own, "_is_mapped");
+	JsonbValue *task_id = field_of(own, FIELD_TASK_ID);
+	JsonbValue *is_mapped = field_of(own, FIELD_IS_MAPPED);
 
 	if (task_id == NULL || task_id->type != jbvString)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
@@ -143,10 +143,10 @@ task_read(SerializedTask *task, JsonbContainer *own, JsonbContainer *client_defa
 	task->layers.client_defaults = client_defaults;
 	task->layers.is_mapped =
 		is_mapped != NULL && is_mapped->type == jbvBool && is_mapped->val.boolean;
-	task->layers.partial_kwargs = json_child(own, "partial_kwargs");
+	task->layers.partial_kwargs = field_child(own, FIELD_PARTIAL_KWARGS);
 
-	task->priority_weight = task_int(&task->layers, "priority_weight", 1);
-	task->weight_rule_name = task_text(&task->layers, "weight_rule", "downstream");
+	task->priority_weight = task_int(&task->layers, FIELD_PRIORITY_WEIGHT, 1);
+	task->weight_rule_name = task_text(&task->layers, FIELD_WEIGHT_RULE, "downstream");
 	if (task->weight_rule_name == NULL || task->weight_rule_name[0] == '\0')
 		task->weight_rule_name = pstrdup("downstream");
 	task->weight_rule = weight_rule_from_name(task->weight_rule_name);

@@ -10,6 +10,8 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
+#include "airflow/task_fields.h"
+
 /* Built-in priority weight rules, and what only a plugin can compute. */
 typedef enum WeightRule
 {
@@ -40,9 +42,9 @@ typedef struct SerializedTask
 	int group; /* index into the group table of expansion.c */
 } SerializedTask;
 
-extern JsonbValue *task_field(const TaskLayers *layers, const char *name);
-extern char *task_text(const TaskLayers *layers, const char *name, const char *default_value);
-extern int32 task_int(const TaskLayers *layers, const char *name, int32 default_value);
+extern JsonbValue *task_field(const TaskLayers *layers, TaskField field);
+extern char *task_text(const TaskLayers *layers, TaskField field, const char *default_value);
+extern int32 task_int(const TaskLayers *layers, TaskField field, int32 default_value);
 extern bool json_timestamp(JsonbValue *value, TimestampTz *timestamp);
 extern void task_read(SerializedTask *task, JsonbContainer *own, JsonbContainer *client_defaults);
 

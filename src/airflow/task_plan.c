@@ -79,11 +79,10 @@ set_group(const char *task_id, int group, void *arg)
 
 /* A task's own date, or else the DAG's: OperatorSerialization.set_task_dag_references. */
 static bool
-effective_date(const SerializedTask *task, JsonbContainer *body, const char *name,
-			   TimestampTz *date)
+effective_date(const SerializedTask *task, JsonbContainer *body, TaskField field, TimestampTz *date)
 {
-	return json_timestamp(json_member(task->layers.own, name), date) ||
-		   json_timestamp(json_member(body, name), date);
+	return json_timestamp(field_of(task->layers.own, field), date) ||
+		   json_timestamp(field_of(body, field), date);
 }
 
 /* task_filter in DagRun.verify_integrity. */
@@ -94,9 +93,9 @@ runs_at(const SerializedTask *task, JsonbContainer *body, const RunFacts *run)
 
 	if (run->is_backfill || !run->has_logical_date)
 		return true;
-	if (effective_date(task, body, "start_date", &date) && date > run->logical_date)
+	if (effective_date(task, body, FIELD_START_DATE, &date) && date > run->logical_date)
 		return false;
-	return !effective_date(task, body, "end_date", &date) || run->logical_date <= date;
+	return !effective_date(task, body, FIELD_END_DATE, &date) || run->logical_date <= date;
 }
 
 /*
@@ -108,16 +107,16 @@ plan_names(PlannedTask *planned, const SerializedTask *task)
 	const TaskLayers *layers = &task->layers;
 	JsonbValue *display_name;
 
-	planned->task_type = task_text(layers, "task_type", "BaseOperator");
-	planned->custom_operator_name = task_text(layers, "_operator_name", NULL);
+	planned->task_type = task_text(layers, FIELD_TASK_TYPE, "BaseOperator");
+	planned->custom_operator_name = task_text(layers, FIELD_CUSTOM_OPERATOR_NAME, NULL);
 	if (planned->custom_operator_name == NULL ||
 		(!layers->is_mapped && planned->custom_operator_name[0] == '\0'))
 		planned->custom_operator_name = planned->task_type;
 
 	if (layers->is_mapped)
-		display_name = json_member(layers->partial_kwargs, "task_display_name");
-	else if ((display_name = json_member(layers->own, "task_display_name")) == NULL)
-		display_name = json_member(layers->own, "_task_display_name");
+		display_name = field_of(layers->partial_kwargs, FIELD_DISPLAY_NAME);
+	else if ((display_name = field_of(layers->own, FIELD_DISPLAY_NAME)) == NULL)
+		display_name = field_of(layers->own, FIELD_DISPLAY_NAME_ALIAS);
 	planned->task_display_name =
 		display_name && display_name->type == jbvString && display_name->val.string.len > 0
 			? json_string(display_name)
@@ -133,12 +132,12 @@ plan_task(PlannedTask *planned, TaskGraph *graph, int index, const TaskGroups *g
 	planned->task_id = task->task_id;
 	planned->instances = task_instances(task, groups);
 	plan_names(planned, task);
-	planned->queue = task_text(layers, "queue", "default");
-	planned->pool = task_text(layers, "pool", "default_pool");
-	planned->executor = task_text(layers, "executor", NULL);
-	planned->pool_slots = task_int(layers, "pool_slots", 1);
-	planned->max_tries = task_int(layers, "retries", 0);
-	planned->executor_config = pickle_executor_config(task_field(layers, "executor_config"),
+	planned->queue = task_text(layers, FIELD_QUEUE, "default");
+	planned->pool = task_text(layers, FIELD_POOL, "default_pool");
+	planned->executor = task_text(layers, FIELD_EXECUTOR, NULL);
+	planned->pool_slots = task_int(layers, FIELD_POOL_SLOTS, 1);
+	planned->max_tries = task_int(layers, FIELD_RETRIES, 0);
+	planned->executor_config = pickle_executor_config(task_field(layers, FIELD_EXECUTOR_CONFIG),
 													  &planned->unknown_executor_config);
 	if (task->weight_rule == WEIGHT_CUSTOM)
 		planned->unknown_weight_rule = task->weight_rule_name;
@@ -156,9 +155,9 @@ plan_configured(PlannedTask *planned, TaskGraph *graph, int index)
 {
 	const TaskLayers *layers = &graph->tasks[index].layers;
 
-	planned->queue_is_configured = task_field(layers, "queue") == NULL;
-	planned->retries_are_configured = task_field(layers, "retries") == NULL;
-	if (task_field(layers, "weight_rule") != NULL)
+	planned->queue_is_configured = task_field(layers, FIELD_QUEUE) == NULL;
+	planned->retries_are_configured = task_field(layers, FIELD_RETRIES) == NULL;
+	if (task_field(layers, FIELD_WEIGHT_RULE) != NULL)
 		return;
 	planned->configured_weights = palloc(BUILT_IN_WEIGHT_RULES * sizeof(int64));
 	for (int rule = 0; rule < BUILT_IN_WEIGHT_RULES; rule++)

@@ -123,7 +123,7 @@ static void
 plan_effective(const PlanCall *call)
 {
 	char *hash = NULL;
-	Jsonb *data = serialized_dag_load(call->tables, &call->run->effective, &hash);
+	Jsonb *data = serialized_dag_load(call->tables, &call->run->effective, DAG_OUTLINE, &hash);
 
 	check_hash(call->run, hash);
 	call->plans->wanted = build(call, data);
@@ -134,7 +134,7 @@ static void
 plan_requested(void *arg)
 {
 	PlanCall *call = arg;
-	Jsonb *data = serialized_dag_load(call->tables, &call->run->requested, NULL);
+	Jsonb *data = serialized_dag_load(call->tables, &call->run->requested, DAG_OUTLINE, NULL);
 
 	if (data != NULL)
 		call->plans->requested = build(call, data);

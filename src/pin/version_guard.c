@@ -240,7 +240,7 @@ check_divertible(VersionChange *change)
 	TriggerData *trigger = change->trigger;
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
 	char *hash = NULL;
-	Jsonb *data = serialized_dag_load(&change->tables, &change->pinned, &hash);
+	Jsonb *data = serialized_dag_load(&change->tables, &change->pinned, DAG_OUTLINE, &hash);
 	int number = SPI_fnumber(desc, "data");
 
 	if (change->pinned_hash != NULL && (hash == NULL || strcmp(hash, change->pinned_hash) != 0))
@@ -250,16 +250,13 @@ check_divertible(VersionChange *change)
 	if (strcmp(change->table->name, "serialized_dag") == 0 && number > 0)
 	{
 		int compressed = SPI_fnumber(desc, "data_compressed");
-		bool no_data;
-		bool no_compressed = true;
-		Datum new_data = SPI_getbinval(trigger->tg_newtuple, desc, number, &no_data);
-		Datum new_compressed =
-			compressed > 0 && SPI_gettypeid(desc, compressed) == BYTEAOID
-				? SPI_getbinval(trigger->tg_newtuple, desc, compressed, &no_compressed)
-				: (Datum) 0;
+		DagColumns new = {.data_type = SPI_gettypeid(desc, number), .compressed_isnull = true};
 
-		refuse_deadlines(serialized_dag_decode(new_data, no_data, SPI_gettypeid(desc, number),
-											   new_compressed, no_compressed));
+		new.data = SPI_getbinval(trigger->tg_newtuple, desc, number, &new.data_isnull);
+		if (compressed > 0 && SPI_gettypeid(desc, compressed) == BYTEAOID)
+			new.compressed =
+				SPI_getbinval(trigger->tg_newtuple, desc, compressed, &new.compressed_isnull);
+		refuse_deadlines(serialized_dag_decode(&new, DAG_OUTLINE));
 	}
 }
 

@@ -240,6 +240,24 @@ row_uuid(uint64 row, int column)
 	return *DatumGetUUIDP(row_datum(row, column, UUIDOID, &isnull));
 }
 
+TransactionId
+row_xid(uint64 row, int column)
+{
+	bool isnull;
+
+	require_value(row, column);
+	return DatumGetTransactionId(row_datum(row, column, XIDOID, &isnull));
+}
+
+ItemPointerData
+row_tid(uint64 row, int column)
+{
+	bool isnull;
+
+	require_value(row, column);
+	return *(ItemPointer) DatumGetPointer(row_datum(row, column, TIDOID, &isnull));
+}
+
 /* DT_NOBEGIN for NULL: before every real time. */
 TimestampTz
 row_timestamp(uint64 row, int column)

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "storage/itemptr.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -49,6 +50,8 @@ extern int64 row_bigint(uint64 row, int column);
 extern Oid row_oid(uint64 row, int column);
 extern bool row_bool(uint64 row, int column);
 extern pg_uuid_t row_uuid(uint64 row, int column);
+extern TransactionId row_xid(uint64 row, int column);
+extern ItemPointerData row_tid(uint64 row, int column);
 extern TimestampTz row_timestamp(uint64 row, int column);
 extern Datum row_copy(uint64 row, int column, Oid wanted, MemoryContext context, bool *isnull);
 

@@ -27,6 +27,8 @@ from sqlalchemy import event, text
 
 SIZES = (10, 100, 1000, 10_000)
 LAYERS = 10
+OTHER_DAGS = 50
+OTHER_RUNS = 20
 BUNDLE = "bench"
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 MOST_ADDED = 0.25
@@ -134,6 +136,17 @@ def execute(sql: str, **parameters):
         return result.fetchall() if result.returns_rows else []
 
 
+def make_history(clock: Clock) -> None:
+    """Runs of other DAGs, and statistics of them, by which a server in use chooses its indexes."""
+    for number in range(OTHER_DAGS):
+        dag_id = f"other_{number}"
+        write_version(make_dag(dag_id, SIZES[0], 0), "1" * 40)
+        dag = latest(dag_id)
+        for run in range(OTHER_RUNS):
+            create_run(clock, dag, run, False)
+    execute("ANALYZE")
+
+
 def check(dag_id: str, size: int, changed: int, rounds: int) -> None:
     """Were the runs rewritten, and only those that should be?"""
     [[rewritten, kept]] = execute(
@@ -195,6 +208,7 @@ def main() -> None:
     with create_session() as session:
         session.add(DagBundleModel(name=BUNDLE))
     clock = Clock()
+    make_history(clock)
     measured = {}
     for size in SIZES:
         for variant, changed in VARIANTS.items():

@@ -31,15 +31,19 @@ extern int LLVMFuzzerRunDriver(int *argc, char ***argv,
 
 /* A row of serialized_dag: zlib, or text as a column of type json would have let it in. */
 static Jsonb *
-decode(const char *data, int size)
+decode(const char *data, int size, DagParts parts)
 {
 	Datum value = PointerGetDatum(cstring_to_text_with_len(data, size));
+	bool compressed = size > 0 && data[0] == ZLIB_FIRST_BYTE;
+	DagColumns columns = {.data = value,
+						  .data_isnull = compressed,
+						  .data_type = JSONOID,
+						  .compressed = value,
+						  .compressed_isnull = !compressed};
 
-	if (size > 0 && data[0] == ZLIB_FIRST_BYTE)
-		return serialized_dag_decode((Datum) 0, true, JSONOID, value, false);
-	if (!pg_verify_mbstr(PG_UTF8, data, size, true))
+	if (!compressed && !pg_verify_mbstr(PG_UTF8, data, size, true))
 		return NULL;
-	return serialized_dag_decode(value, false, JSONOID, (Datum) 0, true);
+	return serialized_dag_decode(&columns, parts);
 }
 
 /* What reconcile.c relies on. Reads every byte of the plan, for the address sanitizer. */
@@ -74,17 +78,83 @@ check_plan(TaskPlan *plan)
 		abort();
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+same_bytes(const bytea *a, const bytea *b)
+{
+	return a == NULL || b == NULL ? a == b
+								  : VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
+static bool
+same_task(const PlannedTask *a, const PlannedTask *b)
+{
+	return same_text(a->task_id, b->task_id) &&
+		   same_text(a->task_display_name, b->task_display_name) &&
+		   same_text(a->task_type, b->task_type) &&
+		   same_text(a->custom_operator_name, b->custom_operator_name) &&
+		   same_text(a->queue, b->queue) && same_text(a->pool, b->pool) &&
+		   same_text(a->executor, b->executor) &&
+		   same_text(a->unknown_weight_rule, b->unknown_weight_rule) &&
+		   same_text(a->unknown_executor_config, b->unknown_executor_config) &&
+		   same_bytes(a->executor_config, b->executor_config) && a->instances == b->instances &&
+		   a->pool_slots == b->pool_slots && a->max_tries == b->max_tries &&
+		   a->priority_weight == b->priority_weight &&
+		   a->queue_is_configured == b->queue_is_configured &&
+		   a->retries_are_configured == b->retries_are_configured;
+}
+
+/* The plan of a run, or NULL where the DAG cannot be planned; an internal error is a bug. */
+static TaskPlan *
+plan(const char *data, int size, DagParts parts, const RunFacts *run)
+{
+	MemoryContext saved = CurrentMemoryContext;
+	TaskPlan *volatile result = NULL;
+
+	PG_TRY();
+	{
+		Jsonb *json = decode(data, size, parts);
+
+		if (json != NULL)
+			result = task_plan_build(json, run);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() == ERRCODE_INTERNAL_ERROR)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(saved);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/* An outline gives the plan that the whole DAG gives, and perhaps one where the whole cannot be read. */
 static void
 read_serialized_dag(const char *data, int size)
 {
-	RunFacts dated = {.has_logical_date = true, .logical_date = 0};
-	RunFacts backfill = {.is_backfill = true};
-	Jsonb *json = decode(data, size);
+	const RunFacts runs[] = {{.has_logical_date = true, .logical_date = 0}, {.is_backfill = true}};
 
-	if (json == NULL)
-		return;
-	check_plan(task_plan_build(json, &dated));
-	check_plan(task_plan_build(json, &backfill));
+	for (int run = 0; run < (int) lengthof(runs); run++)
+	{
+		TaskPlan *outline = plan(data, size, DAG_OUTLINE, &runs[run]);
+		TaskPlan *whole = plan(data, size, DAG_WHOLE, &runs[run]);
+
+		if (outline != NULL)
+			check_plan(outline);
+		if (whole == NULL)
+			continue;
+		if (outline == NULL || outline->count != whole->count)
+			abort();
+		for (int i = 0; i < whole->count; i++)
+			if (!same_task(&outline->tasks[i], &whole->tasks[i]))
+				abort();
+	}
 }
 
 static void

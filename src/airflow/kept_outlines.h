@@ -1,0 +1,27 @@
+/*
+ * kept_outlines.h
+ *		The outlines of serialized DAGs that the transaction has read last.
+ */
+#ifndef KEPT_OUTLINES_H
+#define KEPT_OUTLINES_H
+
+#include "postgres.h"
+
+#include "storage/itemptr.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+/* A row of serialized_dag as one transaction has written it. */
+typedef struct DagRow
+{
+	Oid table;
+	pg_uuid_t version;
+	char *hash;
+	TransactionId xmin;
+	ItemPointerData ctid;
+} DagRow;
+
+extern Jsonb *kept_outline(const DagRow *row);
+extern Jsonb *keep_outline(const DagRow *row, Jsonb *outline);
+
+#endif
