@@ -6,7 +6,8 @@
  * its tasks, which are nearly all of it, only the fields of task_fields.h are kept where no more
  * is asked for: to make a jsonb of the rest would be most of the work.
  *
- * What is kept of text that is not JSON is no JSON either, and jsonb_in() says so.
+ * What is left out of text that is not JSON may be what is wrong with it, so that an outline is to be
+ * made of JSON only. Whatever the text is, it is not read past its end.
  */
 #include "dag_text.h"
 

@@ -48,7 +48,6 @@ is_row(const DagRow *a, const DagRow *b)
 {
 	return a->table == b->table && a->xmin == b->xmin &&
 		   ItemPointerEquals((ItemPointer) &a->ctid, (ItemPointer) &b->ctid) &&
-		   memcmp(&a->version, &b->version, sizeof(pg_uuid_t)) == 0 &&
 		   strcmp(a->hash, b->hash) == 0;
 }
 

@@ -9,14 +9,12 @@
 
 #include "storage/itemptr.h"
 #include "utils/jsonb.h"
-#include "utils/uuid.h"
 
 /* A row of serialized_dag as one transaction has written it. */
 typedef struct DagRow
 {
 	Oid table;
-	pg_uuid_t version;
-	char *hash;
+	char *hash; /* for one that has moved since, with its table (CLUSTER) */
 	TransactionId xmin;
 	ItemPointerData ctid;
 } DagRow;

@@ -124,6 +124,7 @@ serialized_dag_decode(const DagColumns *columns, DagParts parts)
 {
 	Jsonb *json;
 	bytea *bytes;
+	char *text;
 
 	if ((!columns->data_isnull && toast_raw_datum_size(columns->data) > MAX_JSON_BYTES) ||
 		(!columns->compressed_isnull && toast_raw_datum_size(columns->compressed) > MAX_JSON_BYTES))
@@ -135,7 +136,10 @@ serialized_dag_decode(const DagColumns *columns, DagParts parts)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a serialized DAG has no content"),
 						errdetail("Both data and data_compressed are empty.")));
 	bytes = DatumGetByteaPP(columns->compressed);
-	return jsonb_from_text(inflate_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)), parts);
+	text = inflate_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	/* as a column of type json has done, because not all of it may reach jsonb_in() */
+	(void) DirectFunctionCall1(json_in, CStringGetDatum(text));
+	return jsonb_from_text(text, parts);
 }
 
 /* The content of the row that was found. */
@@ -162,7 +166,7 @@ serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, DagPa
 {
 	static KeptPlan plan;
 	MemoryContext context = CurrentMemoryContext;
-	DagRow row = {.table = tables->serialized_dag, .version = *version};
+	DagRow row = {.table = tables->serialized_dag};
 	QueryArgs args = {0};
 	OwnerScope scope;
 	Jsonb *outline;

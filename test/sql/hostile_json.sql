@@ -79,6 +79,24 @@ SELECT lab.try('digits', NULL, lab.zlib(lab.dag_text(', "x": ' || repeat('9', 14
 SELECT lab.try('keys twice', NULL, lab.zlib('{"dag": 1, "__version": 9, "__version": 3, ' || substr(lab.dag_text(''), 2)));
 SELECT lab.try('arrays 100,000 deep', NULL, lab.zlib(lab.dag_text(', "x": ' || repeat('[', 100000) || repeat(']', 100000))));
 SELECT lab.try('objects 100,000 deep', NULL, lab.zlib(lab.dag_text(', "x": ' || repeat('{"x":', 100000) || '0' || repeat('}', 100000))));
+-- The same in and around the fields of a task, of which most are passed over.
+CREATE FUNCTION lab.fields(fields text) RETURNS bytea LANGUAGE sql AS
+    $$ SELECT lab.zlib('{"__version": 3, "dag": {"tasks": [{"__type": "operator", "__var": ' || fields || '}]}}') $$;
+SELECT lab.try('fields: a list', NULL, lab.fields('["task_id"]'));
+SELECT lab.try('fields: none', NULL, lab.fields('{}'));
+SELECT lab.try('fields: other spaces', NULL, lab.fields(E'{\r\n\t"x"\r:\r1\r,\r"task_id"\r:\r"t"\r}'));
+SELECT lab.try('fields: no key', NULL, lab.fields('{1: 2}'));
+SELECT lab.try('fields: no colon', NULL, lab.fields('{"task_id" "t"}'));
+SELECT lab.try('fields: no value', NULL, lab.fields('{"task_id": , "x": 1}'));
+SELECT lab.try('fields: no comma', NULL, lab.fields('{"x": 1 "task_id": "t"}'));
+SELECT lab.try('fields: comma at the end', NULL, lab.fields('{"task_id": "t",}'));
+SELECT lab.try('fields: wrong bracket', NULL, lab.fields('{"task_id": "t"]'));
+SELECT lab.try('fields: wrong bracket left out', NULL, lab.fields('{"task_id": "t", "x": [}}'));
+SELECT lab.try('fields: end in a key', NULL, lab.zlib('{"__version": 3, "dag": {"tasks": [{"__var": {"task_'));
+SELECT lab.try('fields: end left out', NULL, lab.zlib('{"__version": 3, "dag": {"tasks": [{"__var": {"task_id": "t", "x": [1'));
+SELECT lab.try('no members', NULL, lab.zlib('{"__version": 3, "dag": {}}'));
+SELECT lab.try('tasks: none', NULL, lab.zlib('{"__version": 3, "dag": {"tasks": []}}'));
+SELECT lab.try('tasks: a number', NULL, lab.zlib('{"__version": 3, "dag": {"tasks": [1]}}'));
 SELECT lab.try('values', NULL, lab.zlib(lab.dag_text(', "x": ' || repeat('[', 1050000))));
 \o
 SELECT * FROM lab.results;
