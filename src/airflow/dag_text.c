@@ -26,7 +26,7 @@ typedef struct DagText
 	const char *at;		/* what is looked at */
 	const char *from;	/* what comes before is in "out", as far as it is kept */
 	bool is_left_out;	/* nothing is kept now */
-	int values;			/* that are kept */
+	int values;			/* that may be kept */
 	StringInfoData out; /* not all yet: the rest is what follows "from" */
 } DagText;
 

@@ -10,8 +10,8 @@
 #include "compat.h"
 
 /*
- * Tens of thousands of tasks. They bound what is read, inflated and parsed; a value takes some
- * hundred bytes while it is parsed, however short it is.
+ * Tens of thousands of tasks. They bound what is read and inflated, and what is parsed: a value takes
+ * some hundred bytes then, however short it is.
  */
 #define MAX_JSON_BYTES (64 * 1024 * 1024)
 #define MAX_JSON_VALUES (1024 * 1024)

@@ -191,7 +191,9 @@ expand_input(JsonbContainer *task)
 		input = FIELD_OP_KWARGS_EXPAND_INPUT;
 	else if (name != NULL && name->type == jbvString &&
 			 !json_string_is(name, task_field_name(input)))
-		raise_unknown_mapping();
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("a mapped task has its input in an unknown field \"%s\"",
+							   json_string(name))));
 	return field_child(task, input);
 }
 

@@ -10,7 +10,7 @@
 
 #include "utils/memutils.h"
 
-#define KEPT_OUTLINES 2
+#define KEPT_OUTLINES 2 /* "oldest" below is the other one */
 /* Larger ones are not kept. */
 #define KEPT_BYTES (8 * 1024 * 1024)
 
@@ -34,13 +34,13 @@ forget_all(void *arg pg_attribute_unused())
 static void
 make_context(void)
 {
-	MemoryContextCallback *callback;
+	MemoryContext made = AllocSetContextCreate(
+		TopTransactionContext, "airflow_pin outlines of DAGs", ALLOCSET_SMALL_SIZES);
+	MemoryContextCallback *callback = MemoryContextAllocZero(made, sizeof(MemoryContextCallback));
 
-	context = AllocSetContextCreate(TopTransactionContext, "airflow_pin outlines of DAGs",
-									ALLOCSET_SMALL_SIZES);
-	callback = MemoryContextAllocZero(context, sizeof(MemoryContextCallback));
 	callback->func = forget_all;
-	MemoryContextRegisterResetCallback(context, callback);
+	MemoryContextRegisterResetCallback(made, callback);
+	context = made;
 }
 
 static bool
@@ -64,11 +64,15 @@ kept_outline(const DagRow *row)
 	return NULL;
 }
 
-/* Keep the outline, in place of the one that was asked for longest ago. Returns the kept one. */
+/*
+ * Keep a copy of the outline, in place of the one that was asked for longest ago, and return it; one
+ * that is too large is returned as it is.
+ */
 Jsonb *
 keep_outline(const DagRow *row, Jsonb *outline)
 {
-	KeptOutline *place = &kept[last_used = (last_used + 1) % KEPT_OUTLINES];
+	int oldest = (last_used + 1) % KEPT_OUTLINES;
+	KeptOutline *place = &kept[oldest];
 	Jsonb *copy;
 
 	if (VARSIZE(outline) > KEPT_BYTES)
@@ -86,5 +90,6 @@ keep_outline(const DagRow *row, Jsonb *outline)
 	place->row = *row;
 	place->row.hash = MemoryContextStrdup(context, row->hash);
 	place->outline = copy;
+	last_used = oldest;
 	return copy;
 }

@@ -27,7 +27,7 @@ compare_ids(const void *a, const void *b)
 static void
 read_task_ids(const AirflowTables *tables, const DagVersion *version, TaskIds *result)
 {
-	Jsonb *data = serialized_dag_load(tables, &version->id, DAG_OUTLINE, NULL);
+	Jsonb *data = serialized_dag_outline(tables, &version->id, NULL);
 	JsonbContainer *tasks = data ? json_child(serialized_dag_body(data), "tasks") : NULL;
 	uint32 size = tasks != NULL && JsonContainerIsArray(tasks) ? JsonContainerSize(tasks) : 0;
 

@@ -94,6 +94,13 @@ inflate_text(const char *compressed, size_t length)
 	return pg_any_to_server(text, length, PG_UTF8);
 }
 
+/* Raise an error unless the text is what a column of type json lets in. */
+static void
+require_json(char *text)
+{
+	pfree(DatumGetPointer(DirectFunctionCall1(json_in, CStringGetDatum(text))));
+}
+
 /* The value of column "data", or NULL where it has none: SQL NULL, or JSON null beside
  * data_compressed. */
 static Jsonb *
@@ -137,8 +144,8 @@ serialized_dag_decode(const DagColumns *columns, DagParts parts)
 						errdetail("Both data and data_compressed are empty.")));
 	bytes = DatumGetByteaPP(columns->compressed);
 	text = inflate_text(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	/* as a column of type json has done, because not all of it may reach jsonb_in() */
-	(void) DirectFunctionCall1(json_in, CStringGetDatum(text));
+	if (parts == DAG_OUTLINE)
+		require_json(text);
 	return jsonb_from_text(text, parts);
 }
 
@@ -155,21 +162,13 @@ decode_found(MemoryContext context, DagParts parts)
 	return serialized_dag_decode(&columns, parts);
 }
 
-/*
- * Content and hash of a DAG version, in the caller's memory context, read as the owner of
- * serialized_dag; NULL when there is none. Call it connected to SPI. An outline is kept for the
- * transaction and may be gone when two others have been loaded.
- */
-Jsonb *
-serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, DagParts parts,
-					char **dag_hash)
+/* Find the version's row, as the owner of serialized_dag. False: there is none. */
+static bool
+find_row(const AirflowTables *tables, const pg_uuid_t *version)
 {
 	static KeptPlan plan;
-	MemoryContext context = CurrentMemoryContext;
-	DagRow row = {.table = tables->serialized_dag};
 	QueryArgs args = {0};
 	OwnerScope scope;
-	Jsonb *outline;
 
 	arg_uuid(&args, version);
 	owner_scope_enter_foreign(&scope, tables->serialized_dag);
@@ -179,18 +178,41 @@ serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version, DagPa
 							tables->quoted_schema),
 				   &args, 1);
 	owner_scope_leave(&scope);
-	if (SPI_processed == 0)
-		return NULL;
+	return SPI_processed > 0;
+}
 
+/*
+ * All of a DAG version's content, in the caller's memory context; NULL when there is none. Call it
+ * connected to SPI, as serialized_dag_outline().
+ */
+Jsonb *
+serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	return find_row(tables, version) ? decode_found(context, DAG_WHOLE) : NULL;
+}
+
+/*
+ * What plans are made of, and the content's hash, in the caller's memory context ("dag_hash" may be
+ * NULL). The outline must be neither changed nor freed, and may be gone when two others were asked for.
+ */
+Jsonb *
+serialized_dag_outline(const AirflowTables *tables, const pg_uuid_t *version, char **dag_hash)
+{
+	MemoryContext context = CurrentMemoryContext;
+	DagRow row = {.table = tables->serialized_dag};
+	Jsonb *outline;
+
+	if (!find_row(tables, version))
+		return NULL;
 	row.hash = MemoryContextStrdup(context, row_required_text(0, 3));
 	row.xmin = row_xid(0, 4);
 	row.ctid = row_tid(0, 5);
 	if (dag_hash != NULL)
 		*dag_hash = row.hash;
-	if (parts == DAG_WHOLE)
-		return decode_found(context, parts);
 	outline = kept_outline(&row);
-	return outline != NULL ? outline : keep_outline(&row, decode_found(context, parts));
+	return outline != NULL ? outline : keep_outline(&row, decode_found(context, DAG_OUTLINE));
 }
 
 /*

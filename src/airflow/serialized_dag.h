@@ -40,8 +40,9 @@ typedef struct DagColumns
 } DagColumns;
 
 extern Jsonb *serialized_dag_decode(const DagColumns *columns, DagParts parts);
-extern Jsonb *serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version,
-								  DagParts parts, char **dag_hash);
+extern Jsonb *serialized_dag_load(const AirflowTables *tables, const pg_uuid_t *version);
+extern Jsonb *serialized_dag_outline(const AirflowTables *tables, const pg_uuid_t *version,
+									 char **dag_hash);
 extern int serialized_dag_version(Jsonb *data);
 extern JsonbContainer *serialized_dag_body(Jsonb *data);
 

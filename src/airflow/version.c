@@ -178,7 +178,7 @@ static void
 read_versioning_flag(void *arg)
 {
 	VersioningFlag *call = arg;
-	Jsonb *data = serialized_dag_load(call->tables, &call->version->id, DAG_OUTLINE, NULL);
+	Jsonb *data = serialized_dag_outline(call->tables, &call->version->id, NULL);
 	JsonbValue *flag = NULL;
 
 	if (data != NULL)

@@ -21,7 +21,7 @@
 
 #include "util/guarded.h"
 
-/* So much memory may all plans of a transaction take; further runs are planned at commit. */
+/* Once a transaction takes more memory, most of it for plans, further runs are planned at commit. */
 #define PLANS_LIMIT (64 * 1024 * 1024)
 
 /* The columns of a row that change. */

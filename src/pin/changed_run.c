@@ -48,8 +48,7 @@ changed_run_facts(const ChangedRun *run, RunFacts *facts)
 	static KeptPlan plan;
 	QueryArgs args = {0};
 	OwnerScope scope;
-	bool isnull;
-	Datum inserted_by;
+	TransactionId inserted_by;
 
 	arg_text(&args, run->dag_id);
 	arg_text(&args, run->run_id);
@@ -64,11 +63,11 @@ changed_run_facts(const ChangedRun *run, RunFacts *facts)
 	owner_scope_leave(&scope);
 	if (SPI_processed == 0)
 		return false;
-	inserted_by = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	inserted_by = row_xid(0, 1);
 	facts->is_backfill = strcmp(row_required_text(0, 2), "backfill") == 0;
 	facts->has_logical_date = !row_is_null(0, 3);
 	facts->logical_date = row_timestamp(0, 3);
-	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(inserted_by));
+	return TransactionIdIsCurrentTransactionId(inserted_by);
 }
 
 /* What computing the plans takes, also for guarded_call(). */
@@ -123,7 +122,7 @@ static void
 plan_effective(const PlanCall *call)
 {
 	char *hash = NULL;
-	Jsonb *data = serialized_dag_load(call->tables, &call->run->effective, DAG_OUTLINE, &hash);
+	Jsonb *data = serialized_dag_outline(call->tables, &call->run->effective, &hash);
 
 	check_hash(call->run, hash);
 	call->plans->wanted = build(call, data);
@@ -134,7 +133,7 @@ static void
 plan_requested(void *arg)
 {
 	PlanCall *call = arg;
-	Jsonb *data = serialized_dag_load(call->tables, &call->run->requested, DAG_OUTLINE, NULL);
+	Jsonb *data = serialized_dag_outline(call->tables, &call->run->requested, NULL);
 
 	if (data != NULL)
 		call->plans->requested = build(call, data);

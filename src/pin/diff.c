@@ -174,7 +174,7 @@ load_version(const AirflowTables *tables, const char *dag_id, int32 number)
 	Jsonb *data;
 
 	require_version(tables, dag_id, number, &version);
-	data = serialized_dag_load(tables, &version.id, DAG_WHOLE, NULL);
+	data = serialized_dag_load(tables, &version.id);
 	if (data == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),

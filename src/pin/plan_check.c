@@ -24,7 +24,7 @@ plan_version(void *arg)
 {
 	const PlanCheck *check = arg;
 	RunFacts any_run = {0};
-	Jsonb *data = serialized_dag_load(check->tables, &check->version->id, DAG_OUTLINE, NULL);
+	Jsonb *data = serialized_dag_outline(check->tables, &check->version->id, NULL);
 	OwnerScope scope;
 	TaskPlan *plan;
 

@@ -211,8 +211,8 @@ static void
 compare_content(void *arg)
 {
 	ContentComparison *comparison = arg;
-	Jsonb *a = serialized_dag_load(comparison->tables, &comparison->pinned->id, DAG_WHOLE, NULL);
-	Jsonb *b = serialized_dag_load(comparison->tables, &comparison->latest->id, DAG_WHOLE, NULL);
+	Jsonb *a = serialized_dag_load(comparison->tables, &comparison->pinned->id);
+	Jsonb *b = serialized_dag_load(comparison->tables, &comparison->latest->id);
 	JsonbContainer *left;
 	JsonbContainer *right;
 

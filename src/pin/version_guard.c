@@ -240,7 +240,7 @@ check_divertible(VersionChange *change)
 	TriggerData *trigger = change->trigger;
 	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
 	char *hash = NULL;
-	Jsonb *data = serialized_dag_load(&change->tables, &change->pinned, DAG_OUTLINE, &hash);
+	Jsonb *data = serialized_dag_outline(&change->tables, &change->pinned, &hash);
 	int number = SPI_fnumber(desc, "data");
 
 	if (change->pinned_hash != NULL && (hash == NULL || strcmp(hash, change->pinned_hash) != 0))

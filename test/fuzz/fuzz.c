@@ -16,6 +16,7 @@
 
 #include "airflow/pickle_scan.h"
 #include "airflow/serialized_dag.h"
+#include "airflow/task.h"
 #include "airflow/task_plan.h"
 #include "airflow/xcom_value.h"
 #include "health/statement.h"
@@ -92,6 +93,13 @@ same_bytes(const bytea *a, const bytea *b)
 }
 
 static bool
+same_weights(const int64 *a, const int64 *b)
+{
+	return a == NULL || b == NULL ? a == b
+								  : memcmp(a, b, BUILT_IN_WEIGHT_RULES * sizeof(int64)) == 0;
+}
+
+static bool
 same_task(const PlannedTask *a, const PlannedTask *b)
 {
 	return same_text(a->task_id, b->task_id) &&
@@ -106,7 +114,8 @@ same_task(const PlannedTask *a, const PlannedTask *b)
 		   a->pool_slots == b->pool_slots && a->max_tries == b->max_tries &&
 		   a->priority_weight == b->priority_weight &&
 		   a->queue_is_configured == b->queue_is_configured &&
-		   a->retries_are_configured == b->retries_are_configured;
+		   a->retries_are_configured == b->retries_are_configured &&
+		   same_weights(a->configured_weights, b->configured_weights);
 }
 
 /* The plan of a run, or NULL where the DAG cannot be planned; an internal error is a bug. */
