@@ -7,11 +7,12 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "pin/adoption.h"
@@ -35,7 +36,6 @@ find_columns(Relation relation, TaskInstanceColumns *columns)
 {
 	TupleDesc desc = RelationGetDescr(relation);
 
-	columns->namespace = RelationGetNamespace(relation);
 	columns->dag_id = column_of_type(desc, "dag_id", TEXTOID);
 	columns->run_id = column_of_type(desc, "run_id", TEXTOID);
 	columns->version = column_of_type(desc, "dag_version_id", UUIDOID);
@@ -56,6 +56,8 @@ columns_of_statement(FmgrInfo *function, Relation relation)
 			MemoryContextAlloc(function->fn_mcxt, sizeof(TaskInstanceColumns));
 
 		find_columns(relation, columns);
+		columns->schema = MemoryContextStrdup(
+			function->fn_mcxt, get_namespace_name(RelationGetNamespace(relation)));
 		function->fn_extra = columns;
 	}
 	return function->fn_extra;
@@ -94,7 +96,7 @@ run_of_row(HeapTuple tuple, TupleDesc desc, const TaskInstanceColumns *columns)
 		if (memcmp(DatumGetUUIDP(version), &run->requested, sizeof(pg_uuid_t)) == 0 &&
 			column_is(tuple, desc, columns->run_id, run->run_id) &&
 			column_is(tuple, desc, columns->dag_id, run->dag_id) &&
-			columns->namespace == get_namespace_oid(run->airflow_schema, true))
+			strcmp(columns->schema, run->airflow_schema) == 0)
 			return rewritten;
 	}
 	return NULL;

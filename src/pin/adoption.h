@@ -15,7 +15,7 @@
 /* The numbers of task_instance's columns; 0 where it has none of that name and type. */
 typedef struct TaskInstanceColumns
 {
-	Oid namespace;
+	const char *schema;
 	int dag_id;
 	int run_id;
 	int version;
