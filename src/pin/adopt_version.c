@@ -56,8 +56,8 @@ columns_of_statement(FmgrInfo *function, Relation relation)
 			MemoryContextAlloc(function->fn_mcxt, sizeof(TaskInstanceColumns));
 
 		find_columns(relation, columns);
-		columns->schema = MemoryContextStrdup(
-			function->fn_mcxt, get_namespace_name(RelationGetNamespace(relation)));
+		columns->schema = MemoryContextStrdup(function->fn_mcxt,
+											  get_namespace_name(RelationGetNamespace(relation)));
 		function->fn_extra = columns;
 	}
 	return function->fn_extra;
