@@ -46,8 +46,9 @@ make_context(void)
 static bool
 is_row(const DagRow *a, const DagRow *b)
 {
-	return a->table == b->table && a->xmin == b->xmin &&
-		   ItemPointerEquals((ItemPointer) &a->ctid, (ItemPointer) &b->ctid) &&
+	if (a->table != b->table || a->xmin != b->xmin)
+		return false;
+	return ItemPointerEquals((ItemPointer) &a->ctid, (ItemPointer) &b->ctid) &&
 		   strcmp(a->hash, b->hash) == 0;
 }
 
