@@ -212,7 +212,6 @@ pass_comma(DagText *text)
 	if (*text->at != ',')
 		return false;
 	pass_mark(text);
-	pass_space(text);
 	return true;
 }
 

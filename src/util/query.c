@@ -195,67 +195,56 @@ row_required_text(uint64 row, int column)
 	return row_text(row, column);
 }
 
-int32
-row_int(uint64 row, int column)
+/* row_datum() of a column that must have a value. */
+static Datum
+required_datum(uint64 row, int column, Oid type)
 {
 	bool isnull;
 
 	require_value(row, column);
-	return DatumGetInt32(row_datum(row, column, INT4OID, &isnull));
+	return row_datum(row, column, type, &isnull);
+}
+
+int32
+row_int(uint64 row, int column)
+{
+	return DatumGetInt32(required_datum(row, column, INT4OID));
 }
 
 int64
 row_bigint(uint64 row, int column)
 {
-	bool isnull;
-
-	require_value(row, column);
-	return DatumGetInt64(row_datum(row, column, INT8OID, &isnull));
+	return DatumGetInt64(required_datum(row, column, INT8OID));
 }
 
 Oid
 row_oid(uint64 row, int column)
 {
-	bool isnull;
-
-	require_value(row, column);
-	return DatumGetObjectId(row_datum(row, column, OIDOID, &isnull));
+	return DatumGetObjectId(required_datum(row, column, OIDOID));
 }
 
 bool
 row_bool(uint64 row, int column)
 {
-	bool isnull;
-
-	require_value(row, column);
-	return DatumGetBool(row_datum(row, column, BOOLOID, &isnull));
+	return DatumGetBool(required_datum(row, column, BOOLOID));
 }
 
 pg_uuid_t
 row_uuid(uint64 row, int column)
 {
-	bool isnull;
-
-	require_value(row, column);
-	return *DatumGetUUIDP(row_datum(row, column, UUIDOID, &isnull));
+	return *DatumGetUUIDP(required_datum(row, column, UUIDOID));
 }
 
 TransactionId
 row_xid(uint64 row, int column)
 {
-	bool isnull;
-
-	require_value(row, column);
-	return DatumGetTransactionId(row_datum(row, column, XIDOID, &isnull));
+	return DatumGetTransactionId(required_datum(row, column, XIDOID));
 }
 
 ItemPointerData
 row_tid(uint64 row, int column)
 {
-	bool isnull;
-
-	require_value(row, column);
-	return *(ItemPointer) DatumGetPointer(row_datum(row, column, TIDOID, &isnull));
+	return *(ItemPointer) DatumGetPointer(required_datum(row, column, TIDOID));
 }
 
 /* DT_NOBEGIN for NULL: before every real time. */

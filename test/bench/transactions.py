@@ -12,10 +12,10 @@ import re
 import sys
 from collections import defaultdict
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 
 from contenders import rows, same_with_pins
-from figures import change, judged, ratios, table
+from figures import change, judged, median, ratios, table
 
 WARM_UP = 4  # seconds: each session meets each DAG for the first time
 OUTLIERS = 0.02  # the slowest transactions of a second: checkpoints, other processes

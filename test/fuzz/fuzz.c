@@ -118,19 +118,23 @@ same_task(const PlannedTask *a, const PlannedTask *b)
 		   same_weights(a->configured_weights, b->configured_weights);
 }
 
-/* The plan of a run, or NULL where the DAG cannot be planned; an internal error is a bug. */
-static TaskPlan *
-plan(const char *data, int size, DagParts parts, const RunFacts *run)
+static const RunFacts runs[] = {{.has_logical_date = true, .logical_date = 0},
+								{.is_backfill = true}};
+
+#define RUNS lengthof(runs)
+
+/* Plan the runs; one that cannot be planned keeps its NULL. An internal error is a bug. */
+static void
+plan_runs(const char *data, int size, DagParts parts, TaskPlan **plans)
 {
 	MemoryContext saved = CurrentMemoryContext;
-	TaskPlan *volatile result = NULL;
 
 	PG_TRY();
 	{
 		Jsonb *json = decode(data, size, parts);
 
-		if (json != NULL)
-			result = task_plan_build(json, run);
+		for (int i = 0; json != NULL && i < (int) RUNS; i++)
+			plans[i] = task_plan_build(json, &runs[i]);
 	}
 	PG_CATCH();
 	{
@@ -140,28 +144,29 @@ plan(const char *data, int size, DagParts parts, const RunFacts *run)
 		FlushErrorState();
 	}
 	PG_END_TRY();
-	return result;
 }
 
 /* An outline gives the plan that the whole DAG gives, and perhaps one where the whole cannot be read. */
 static void
 read_serialized_dag(const char *data, int size)
 {
-	const RunFacts runs[] = {{.has_logical_date = true, .logical_date = 0}, {.is_backfill = true}};
+	TaskPlan *outlines[RUNS] = {0};
+	TaskPlan *wholes[RUNS] = {0};
 
-	for (int run = 0; run < (int) lengthof(runs); run++)
+	plan_runs(data, size, DAG_OUTLINE, outlines);
+	plan_runs(data, size, DAG_WHOLE, wholes);
+	for (int run = 0; run < (int) RUNS; run++)
 	{
-		TaskPlan *outline = plan(data, size, DAG_OUTLINE, &runs[run]);
-		TaskPlan *whole = plan(data, size, DAG_WHOLE, &runs[run]);
+		const TaskPlan *whole = wholes[run];
 
-		if (outline != NULL)
-			check_plan(outline);
+		if (outlines[run] != NULL)
+			check_plan(outlines[run]);
 		if (whole == NULL)
 			continue;
-		if (outline == NULL || outline->count != whole->count)
+		if (outlines[run] == NULL || outlines[run]->count != whole->count)
 			abort();
 		for (int i = 0; i < whole->count; i++)
-			if (!same_task(&outline->tasks[i], &whole->tasks[i]))
+			if (!same_task(&outlines[run]->tasks[i], &whole->tasks[i]))
 				abort();
 	}
 }

@@ -1,11 +1,6 @@
 -- The SQL contract of the functions: names, arguments, defaults and result columns are fixed. More
 -- functions, named arguments and result columns at the end may come.
-\set QUIET on
-SET client_min_messages = warning;
-BEGIN;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION airflow_pin;
-SELECT no_plan();
+\ir ../fixtures/pgtap.sql
 
 -- name, arguments, result: what pg_get_function_arguments() and pg_get_function_result() say.
 CREATE TEMP TABLE contract (name text, arguments text, result text);

@@ -1,11 +1,6 @@
 -- What the health functions read of large tables, counted in blocks: the monitoring ones nothing, in_flight()
 -- what is in flight, the bounded ones no more than they were told. A clock would tell this less well.
-\set QUIET on
-SET client_min_messages = warning;
-BEGIN;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION airflow_pin;
-SELECT no_plan();
+\ir ../fixtures/pgtap.sql
 
 CREATE SCHEMA airflow;
 SET LOCAL search_path = airflow, public;

@@ -1,11 +1,6 @@
 -- What holding a run costs, counted in blocks: of a DAG without a pin nothing, however many pins there are; of a pinned
 -- one as much with 10,000 pins as with one, and no table is read in full.
-\set QUIET on
-SET client_min_messages = warning;
-BEGIN;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION airflow_pin;
-SELECT no_plan();
+\ir ../fixtures/pgtap.sql
 
 CREATE SCHEMA airflow;
 SET LOCAL search_path = airflow, public;

@@ -1,11 +1,6 @@
 -- Who has which right: PUBLIC none, pg_monitor looks.
-\set QUIET on
-SET client_min_messages = warning;
-BEGIN;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION airflow_pin;
+\ir ../fixtures/pgtap.sql
 CREATE ROLE regress_pgtap;
-SELECT no_plan();
 
 SELECT is(has_schema_privilege('regress_pgtap', 'airflow_pin', 'USAGE'), false, 'schema: no USAGE for PUBLIC');
 SELECT is(has_schema_privilege('regress_pgtap', 'airflow_pin', 'CREATE'), false, 'schema: no CREATE for PUBLIC');

@@ -1,11 +1,6 @@
 -- What rewriting a run reads, counted in blocks: of a DAG that is stored as text, the content of each of the two versions
 -- once in a transaction, for however many runs.
-\set QUIET on
-SET client_min_messages = warning;
-BEGIN;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION airflow_pin;
-SELECT no_plan();
+\ir ../fixtures/pgtap.sql
 
 CREATE SCHEMA airflow;
 SET LOCAL search_path = airflow, public;

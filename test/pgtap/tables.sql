@@ -1,10 +1,5 @@
 -- The SQL contract of the tables.
-\set QUIET on
-SET client_min_messages = warning;
-BEGIN;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION airflow_pin;
-SELECT no_plan();
+\ir ../fixtures/pgtap.sql
 
 SELECT has_table('airflow_pin', name, format('table %s', name))
     FROM unnest(ARRAY['pinned_version', 'pin_history', 'run_decision']) name;

@@ -1,11 +1,6 @@
 -- What attach() puts on Airflow's tables must not stand in a migration's way: no column list, no WHEN
 -- clause, no view, no foreign key, and it goes with the extension.
-\set QUIET on
-SET client_min_messages = warning;
-BEGIN;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION airflow_pin;
-SELECT no_plan();
+\ir ../fixtures/pgtap.sql
 
 CREATE SCHEMA airflow;
 SET LOCAL search_path = airflow, public;

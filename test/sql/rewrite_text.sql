@@ -92,7 +92,7 @@ CALL lab.run('changed', '2');
 SELECT run_id, state, version, action FROM lab.runs JOIN lab.decisions USING (run_id) WHERE run_id = '2';
 ROLLBACK TO s;
 CALL lab.run('changed', '3');
--- A third and a fourth DAG in between.
+-- The two versions of another DAG in between.
 CALL lab.run('json', 'json again', at => '2026-01-02');
 CALL lab.run('changed', '4');
 COMMIT;
