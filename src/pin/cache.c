@@ -22,12 +22,25 @@
 
 #define CACHE_LIMIT (12 * 1024 * 1024)
 
+/* What a processor fetches from memory at once; nearly all of them do. */
+#define CACHE_LINE 64
+
+/* A dag_id: the text itself when it is short, else a pointer to it. A key to look for is a pointer. */
 typedef struct CacheKey
 {
-	const char *dag_id;
+	union
+	{
+		char text[32];
+		const char *pointer;
+	} dag_id;
 	uint32 length;
+	bool is_pointer;
 } CacheKey;
 
+/*
+ * One cache line. A DAG's entry is read so seldom that it comes from memory, and each line that has
+ * to be fetched from there takes as long as all else that is done for a run that no pin touches.
+ */
 typedef struct CacheEntry
 {
 	CacheKey key;
@@ -36,6 +49,27 @@ typedef struct CacheEntry
 	uint32 hash;
 	char status;
 } CacheEntry;
+
+StaticAssertDecl(sizeof(CacheEntry) <= CACHE_LINE,
+				 "an entry of the cache is longer than a cache line");
+
+static inline CacheKey
+key_of(const char *dag_id, size_t length)
+{
+	return (CacheKey){.dag_id.pointer = dag_id, .length = length, .is_pointer = true};
+}
+
+static inline const char *
+key_text(const CacheKey *key)
+{
+	return key->is_pointer ? key->dag_id.pointer : key->dag_id.text;
+}
+
+static inline bool
+same_key(const CacheKey *a, const CacheKey *b)
+{
+	return a->length == b->length && memcmp(key_text(a), key_text(b), a->length) == 0;
+}
 
 /*
  * A hash by words, of which the last two may overlap: hash_bytes() would take a fifth of all that an
@@ -71,15 +105,33 @@ hash_dag_id(const char *dag_id, uint32 length)
 #define SH_ELEMENT_TYPE CacheEntry
 #define SH_KEY_TYPE CacheKey
 #define SH_KEY key
-#define SH_HASH_KEY(table, k) hash_dag_id((k).dag_id, (k).length)
-#define SH_EQUAL(table, a, b)                                                                      \
-	((a).length == (b).length && memcmp((a).dag_id, (b).dag_id, (a).length) == 0)
+#define SH_HASH_KEY(table, k) hash_dag_id(key_text(&(k)), (k).length)
+#define SH_EQUAL(table, a, b) same_key(&(a), &(b))
 #define SH_STORE_HASH
 #define SH_GET_HASH(table, entry) (entry)->hash
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE
+#define SH_USE_NONDEFAULT_ALLOCATOR
 #include "lib/simplehash.h"
+
+/* Entries that begin where cache lines do. Before the first one stands what pincache_free() frees. */
+static inline void *
+pincache_allocate(pincache_hash *table, Size size)
+{
+	void *chunk = MemoryContextAllocExtended(table->ctx, size + sizeof(chunk) + CACHE_LINE,
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	void **entries = (void **) TYPEALIGN(CACHE_LINE, (char *) chunk + sizeof(chunk));
+
+	entries[-1] = chunk;
+	return entries;
+}
+
+static inline void
+pincache_free(pincache_hash *table pg_attribute_unused(), void *entries)
+{
+	pfree(((void **) entries)[-1]);
+}
 
 const PinList pins_unknown;
 
@@ -121,13 +173,12 @@ pin_cache_init(void)
 const PinList *
 pin_cache_get(const char *dag_id, size_t length)
 {
-	CacheKey key = {.dag_id = dag_id, .length = length};
 	CacheEntry *entry;
 
 	AcceptInvalidationMessages();
 	if (unlikely(cache == NULL))
 		return PINS_UNKNOWN;
-	entry = pincache_lookup(cache, key);
+	entry = pincache_lookup(cache, key_of(dag_id, length));
 	if (unlikely(entry == NULL || entry->generation != generation))
 		return PINS_UNKNOWN;
 	return entry->pins;
@@ -144,27 +195,37 @@ start_anew(void)
 	cache = pincache_create(cache_context, 128, NULL);
 }
 
+/* A key for an entry of its own: it has the dag_id, or a copy of it. */
+static CacheKey
+key_to_keep(const char *dag_id, size_t length)
+{
+	CacheKey key = {.length = length};
+	char *text = key.dag_id.text;
+
+	if (length > sizeof(key.dag_id.text))
+	{
+		text = MemoryContextAlloc(cache_context, length);
+		key.dag_id.pointer = text;
+		key.is_pointer = true;
+	}
+	memcpy(text, dag_id, length);
+	return key;
+}
+
 static void
 store(const char *dag_id, size_t length, const PinList *pins, uint64 read_at)
 {
-	CacheKey key = {.dag_id = dag_id, .length = length};
 	CacheEntry *entry;
 	PinList *copy;
+	bool found;
 
 	if (cache == NULL || MemoryContextMemAllocated(cache_context, true) > CACHE_LIMIT)
 		start_anew();
 
 	copy = pins_copy(pins, cache_context);
-	entry = pincache_lookup(cache, key);
+	entry = pincache_lookup(cache, key_of(dag_id, length));
 	if (entry == NULL)
-	{
-		char *name = MemoryContextAlloc(cache_context, Max(length, 1));
-		bool found;
-
-		memcpy(name, dag_id, length);
-		key.dag_id = name;
-		entry = pincache_insert(cache, key, &found);
-	}
+		entry = pincache_insert(cache, key_to_keep(dag_id, length), &found);
 	else if (entry->pins != NULL)
 		pfree(entry->pins);
 	entry->pins = copy;

@@ -139,6 +139,12 @@ INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_s
            (gen_random_uuid(), 'other_version', 'd', 'third', 0, 'default_pool', 1, lab.uuid('d2')),
            (gen_random_uuid(), 'no_version', 'd', 'third', 0, 'default_pool', 1, NULL);
 SELECT task_id, version FROM lab.tasks WHERE task_id IN ('same_name', 'other_run', 'other_version', 'no_version') ORDER BY 1;
+-- So are those of another table.
+CREATE TABLE lab.task_instance (LIKE task_instance);
+CREATE TRIGGER elsewhere BEFORE INSERT ON lab.task_instance FOR EACH ROW EXECUTE FUNCTION airflow_pin.adopt_version();
+INSERT INTO lab.task_instance SELECT (jsonb_populate_record(t, jsonb_build_object('dag_version_id', lab.uuid('d3')))).*
+    FROM task_instance t WHERE run_id = 'third' AND task_id = 'extract';
+SELECT task_id, version_number FROM lab.task_instance t JOIN dag_version v ON v.id = dag_version_id;
 ROLLBACK;
 
 -- A run that is another's again when the transaction commits gets back what Airflow asked for.

@@ -57,7 +57,12 @@ CALL lab.unguarded($$UPDATE serialized_dag SET data = '{"__version": 3, "dag": {
     {"x": 1e5, "task_id": "a", "y": [-0.0], "executor_config": {"__type": "dict", "__var": {"a": -0.0, "b": 1e2}}, "z": 1e5}}]}}'
     WHERE dag_version_id = lab.uuid('floats1')$$);
 CALL lab.run('floats', 'floats');
-SELECT encode(executor_config, 'hex') AS config FROM task_instance WHERE run_id = 'floats';
+CALL lab.pinned('defaults');
+CALL lab.unguarded($$UPDATE serialized_dag SET data = '{"__version": 3, "dag": {"tasks": [{"__type": "operator", "__var":
+    {"task_id": "a", "last": 0}}]}, "client_defaults": {"tasks": {"executor_config": {"__type": "dict", "__var": {"a": -0.0, "b": 1e2}}}}}'
+    WHERE dag_version_id = lab.uuid('defaults1')$$);
+CALL lab.run('defaults', 'defaults');
+SELECT run_id, encode(executor_config, 'hex') AS config FROM task_instance WHERE run_id IN ('floats', 'defaults') ORDER BY 1;
 
 -- What jsonb cannot hold is no matter where it is left out.
 CALL lab.pinned('zero');
