@@ -167,20 +167,42 @@ compare_tasks(FunctionCallInfo fcinfo, JsonbContainer *tasks, JsonbContainer *ot
 	}
 }
 
+/* The version whose content is being read. */
+typedef struct VersionRead
+{
+	const char *dag_id;
+	int32 number;
+} VersionRead;
+
+/* ErrorContextCallback: what is wrong with a content does not name its version. */
+static void
+name_version(void *arg)
+{
+	const VersionRead *read = arg;
+
+	errcontext("version %d of DAG \"%s\"", read->number, read->dag_id);
+}
+
 static Jsonb *
 load_version(const AirflowTables *tables, const char *dag_id, int32 number)
 {
+	VersionRead read = {.dag_id = dag_id, .number = number};
+	ErrorContextCallback context = {
+		.previous = error_context_stack, .callback = name_version, .arg = &read};
 	DagVersion version;
 	Jsonb *data;
 
 	require_version(tables, dag_id, number, &version);
+	error_context_stack = &context;
 	data = serialized_dag_load(tables, &version.id);
+	if (data != NULL)
+		(void) serialized_dag_body(data);
+	error_context_stack = context.previous;
 	if (data == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("version %d of DAG \"%s\" has no serialized DAG", number, dag_id),
 				 errdetail("Airflow has removed it."), errhint("Compare with another version.")));
-	(void) serialized_dag_body(data);
 	return data;
 }
 

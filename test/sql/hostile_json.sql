@@ -145,7 +145,9 @@ SELECT max(length(detail)) < 2500 AS short FROM airflow_pin.run_decision;
 
 -- Who pins gets the same reason, and what is pinned nevertheless is told of by the other functions.
 SELECT airflow_pin.pin('large', 1);
+\set SHOW_CONTEXT errors
 SELECT airflow_pin.diff('large', 1, 2);
+\set SHOW_CONTEXT never
 SELECT dag_id, drift FROM airflow_pin.pins() WHERE dag_id IN ('large', 'dependencies', '100,001 tasks') ORDER BY 1;
 SELECT version_number, action FROM airflow_pin.resolve('large');
 -- Airflow's in-place overwrite of a pinned version with such content: parsing goes on.
