@@ -64,7 +64,7 @@ require_no_transaction_block(FunctionCallInfo fcinfo)
 						errhint("Call it alone: CALL airflow_pin.drain();")));
 }
 
-/* Append "3 dag_run (2 queued, 1 running)"; returns whether there was any of that kind. */
+/* Append "3 dag_run (2 queued, 1 running)"; nothing where there is none of that kind. */
 static void
 describe_kind(StringInfo text, List *items, const char *kind)
 {

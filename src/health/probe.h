@@ -57,7 +57,7 @@ typedef struct Rule
 	const char *keys;	 /* for duplicates: what must be unique, as pg_get_indexdef() has it */
 	const char *parent;	 /* table that the condition looks rows up in, by "parent_key", or NULL */
 	const char *parent_key;
-	const char *what; /* about the rows: "name a user that does not exist" */
+	const char *what; /* about the rows: "referring to no row in ab_user" */
 	const char *consequence;
 	const char *hint;
 	const char *fix;
