@@ -78,7 +78,8 @@ check_target(const Preflight *preflight)
 		finding.message =
 			psprintf("no target was named: Airflow %s is taken, the newest known", release);
 	else if (preflight->target_known)
-		finding.message = psprintf("the checks are for a migration to Airflow %s", release);
+		finding.message = psprintf("the checks are for a migration to Airflow %s%s", release,
+								   strcmp(name, release) == 0 ? "" : ", which stands for it");
 	else
 	{
 		finding.severity = SEVERITY_UNKNOWN;

@@ -14,6 +14,7 @@
 
 #include "health/relation_size.h"
 #include "health/relations.h"
+#include "util/interval.h"
 
 #define GIGABYTE ((int64) 1024 * 1024 * 1024)
 #define LARGE_TABLE (10 * GIGABYTE)

@@ -17,32 +17,19 @@
 
 #include "airflow/catalog.h"
 #include "health/in_flight.h"
+#include "util/interval.h"
 
 PG_FUNCTION_INFO_V1(airflow_pin_drain);
-
-/* Is the number between -limit and limit? */
-static bool
-is_within(int64 number, int64 limit)
-{
-	return number >= -limit && number <= limit;
-}
 
 static int64
 interval_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 least)
 {
-	const Interval *interval;
 	int64 microseconds;
 
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s is NULL", name)));
-	interval = PG_GETARG_INTERVAL_P(argument);
-	if (!is_within(interval->month, 1200) || !is_within(interval->day, 36500) ||
-		!is_within(interval->time / USECS_PER_DAY, 36500))
-		microseconds = -1;
-	else
-		microseconds = interval->time +
-					   ((int64) interval->month * DAYS_PER_MONTH + interval->day) * USECS_PER_DAY;
-	if (microseconds < least)
+	microseconds = interval_microseconds(PG_GETARG_INTERVAL_P(argument));
+	if (microseconds < least || microseconds > MAX_INTERVAL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("%s must be between %g seconds and 100 years", name,
 							   (double) least / USECS_PER_SEC)));

@@ -21,6 +21,7 @@
 #include "health/migration_verdict.h"
 #include "health/relation_size.h"
 #include "health/relations.h"
+#include "util/interval.h"
 #include "util/owner_scope.h"
 #include "util/result_rows.h"
 

@@ -22,6 +22,7 @@
 #include "health/relations.h"
 #include "health/revision.h"
 #include "health/role_setting.h"
+#include "util/interval.h"
 #include "util/owner_scope.h"
 #include "util/result_rows.h"
 
@@ -126,14 +127,19 @@ emit_revisions(MigrationPlan *plan, List *revisions)
 static const Release *
 known_target(const char *name)
 {
-	const Release *target = plan_release(name);
+	bool known;
+	const Release *target = plan_target(name, &known);
 
-	if (target == NULL)
+	if (!known)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("unknown Airflow release \"%s\"", name),
 						errdetail("Known are %s.", plan_releases_text()),
 						errhint("Name the known release that comes next before or after it, or "
 								"none for the newest.")));
+	if (name != NULL && strcmp(name, target->name) != 0)
+		ereport(NOTICE,
+				(errmsg("the plan is for Airflow %s, which stands for %s", target->name, name),
+				 errdetail("Known are %s.", plan_releases_text())));
 	return target;
 }
 

@@ -29,6 +29,7 @@
 #include "health/block_walk.h"
 #include "health/try_lock.h"
 #include "util/guarded.h"
+#include "util/interval.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
@@ -54,7 +55,7 @@ probe_budget(FunctionCallInfo fcinfo)
 	if (!PG_ARGISNULL(0))
 		budget.max_rows = PG_GETARG_INT64(0);
 	if (time != NULL)
-		budget.max_ms = time->time / 1000 + (time->day + time->month * INT64CONST(30)) * 86400000;
+		budget.max_ms = interval_microseconds(time) / 1000;
 	if ((!PG_ARGISNULL(0) && budget.max_rows <= 0) || (time != NULL && budget.max_ms <= 0))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("max_rows and max_time must be positive, or NULL for no limit")));

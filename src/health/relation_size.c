@@ -21,6 +21,7 @@
 
 #include "airflow_pin.h"
 #include "health/relations.h"
+#include "util/interval.h"
 #include "util/query.h"
 #include "util/result_rows.h"
 
@@ -174,16 +175,6 @@ double
 rewrite_seconds(int64 bytes)
 {
 	return bytes / (airflow_pin_rewrite_mb_per_second * 1024 * 1024);
-}
-
-/* To the millisecond. */
-Interval *
-interval_of_seconds(double seconds)
-{
-	Interval *interval = palloc0(sizeof(Interval));
-
-	interval->time = (int64) (seconds * 1000 + 0.5) * 1000;
-	return interval;
 }
 
 /* The later of the last VACUUM by hand and by autovacuum; false when there was none. */

@@ -24,6 +24,5 @@ extern int64 relation_file_bytes(Oid relation);
 extern RelationSize relation_size(Oid relation);
 extern int64 relation_total_bytes(const RelationSize *size);
 extern double rewrite_seconds(int64 bytes);
-extern Interval *interval_of_seconds(double seconds);
 
 #endif

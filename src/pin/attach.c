@@ -19,6 +19,7 @@
 #include "pin/commands.h"
 #include "pin/next_ids.h"
 #include "pin/own_triggers.h"
+#include "util/interval.h"
 #include "util/table_ddl.h"
 
 StaticAssertDecl(3 * ATTACHED_TRIGGERS + OWN_TRIGGERS <= TABLE_DDL_MAX_STATEMENTS,
@@ -30,9 +31,7 @@ PG_FUNCTION_INFO_V1(airflow_pin_detach);
 static int
 interval_milliseconds(const Interval *interval)
 {
-	double milliseconds =
-		interval->time / 1000.0 +
-		(interval->day + interval->month * (double) DAYS_PER_MONTH) * SECS_PER_DAY * 1000.0;
+	int64 milliseconds = interval_microseconds(interval) / 1000;
 
 	if (milliseconds < 1 || milliseconds > PG_INT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -186,10 +186,11 @@ report_pins(StatusReport *status)
 	OwnerScope scope;
 
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
-	query_run("SELECT count(DISTINCT dag_id) FILTER (WHERE valid_from <= now()"
-			  " AND (expires_at IS NULL OR expires_at > now())),"
-			  " count(*) FILTER (WHERE valid_from > now()),"
-			  " count(*) FILTER (WHERE expires_at <= now()) FROM airflow_pin.pinned_version",
+	query_run("SELECT count(DISTINCT dag_id) FILTER (WHERE valid_from <= clock_timestamp()"
+			  " AND (expires_at IS NULL OR expires_at > clock_timestamp())),"
+			  " count(*) FILTER (WHERE valid_from > clock_timestamp()),"
+			  " count(*) FILTER (WHERE expires_at <= clock_timestamp())"
+			  " FROM airflow_pin.pinned_version",
 			  NULL, true, 1);
 	owner_scope_leave(&scope);
 	report(status, "pins", row_text(0, 1),

@@ -166,7 +166,11 @@ SELECT * FROM airflow_pin.migration_plan();
 RESET ROLE;
 DROP ROLE regress_plan_monitor, regress_plan_nobody;
 
+-- Another patch release than the known one, as preflight() takes it.
+SELECT count(*) = (SELECT count(*) FROM airflow_pin.migration_plan('3.3.2')) AS is_the_same FROM airflow_pin.migration_plan('3.3.1');
+
 -- Refused.
+SELECT * FROM airflow_pin.migration_plan('three');
 SELECT * FROM airflow_pin.migration_plan('4.0');
 \echo :LAST_ERROR_SQLSTATE
 SELECT * FROM airflow_pin.migration_plan('3.0.6');

@@ -48,6 +48,9 @@ SELECT airflow_pin.attach();
 \echo :SQLSTATE
 SELECT airflow_pin.pin('d', 1);
 \echo :SQLSTATE
+-- Whether the DAG exists cannot be told.
+SELECT airflow_pin.unpin('nope');
+\echo :SQLSTATE
 SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('airflow_schema', 'in_force');
 SELECT dag_id, pinned_version, latest_version, drift FROM airflow_pin.pins();
 -- The setting names it.

@@ -164,3 +164,10 @@ CALL lab.run('hang', 't2');
 INSERT INTO held SELECT id FROM task_instance WHERE run_id = 't2';
 COMMIT;
 SELECT run_id, state, version, tasks FROM lab.whole WHERE run_id LIKE 't_';
+
+-- What is pinned in this transaction is pinned now, not since its beginning.
+SELECT state AS pinned_before FROM airflow_pin.status() WHERE item = 'pins' \gset
+BEGIN;
+SELECT version_number FROM airflow_pin.pin('free', 1);
+SELECT state::int - :pinned_before AS more, detail FROM airflow_pin.status() WHERE item = 'pins';
+ROLLBACK;
