@@ -42,7 +42,7 @@ typedef struct DagRunColumns
 	AttrNumber run_type;
 	AttrNumber state;
 	AttrNumber conf;
-	AttrNumber logical_date;
+	AttrNumber logical_date; /* read from the table, at commit */
 	AttrNumber start_date;
 	AttrNumber end_date;
 	AttrNumber triggered_by;

@@ -25,7 +25,7 @@ typedef struct LeftCall
 } LeftCall;
 
 static const char *const steps_sql =
-	"SELECT component, revision, airflow_version, relation, operation, rewrites, updates_rows,"
+	"SELECT component, revision, relation, operation, updates_rows,"
 	" coalesce((extract(epoch FROM eta_low) * 1000)::bigint, 0),"
 	" coalesce((extract(epoch FROM eta_high) * 1000)::bigint, 0)"
 	" FROM airflow_pin.migration_plan() ORDER BY step";
@@ -37,13 +37,11 @@ read_step(uint64 row)
 
 	step->component = row_required_text(row, 1);
 	step->revision = row_required_text(row, 2);
-	step->version = row_required_text(row, 3);
-	step->relation = row_text(row, 4);
-	step->operation = row_text(row, 5);
-	step->rewrites = row_bool(row, 6);
-	step->updates_rows = row_bool(row, 7);
-	step->low = row_bigint(row, 8) / 1000.0;
-	step->high = row_bigint(row, 9) / 1000.0;
+	step->relation = row_text(row, 3);
+	step->operation = row_text(row, 4);
+	step->updates_rows = row_bool(row, 5);
+	step->low = row_bigint(row, 6) / 1000.0;
+	step->high = row_bigint(row, 7) / 1000.0;
 	return step;
 }
 
@@ -220,7 +218,6 @@ current_revision(const MigrationLeft *left, const char *component, const Stateme
 	if (goes_back(left, current) || is_of_another(first, statement, touched, current))
 		return;
 	current->revision = first->revision;
-	current->version = first->version;
 }
 
 /* How many revisions there are up to the newest known release, and how many seconds they take. */

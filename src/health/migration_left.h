@@ -15,10 +15,8 @@ typedef struct LeftStep
 {
 	const char *component;
 	const char *revision;
-	const char *version;
 	const char *relation; /* may be NULL */
 	const char *operation;
-	bool rewrites;
 	bool updates_rows;
 	double low; /* seconds; 0 where they are not known */
 	double high;
@@ -43,7 +41,6 @@ typedef struct CurrentRevision
 	const char *back_from; /* a later revision, which the database was at before; or NULL */
 	const char *not_of; /* the next revision, which leaves the statement's table alone; or NULL */
 	const char *revision;
-	const char *version;
 	int steps;
 	const LeftStep *step; /* the one that the statement is; NULL: not known */
 	int step_number;

@@ -69,7 +69,7 @@ static const char *const sessions_sql =
 	"  FROM all_locks WHERE NOT granted ORDER BY pid, waitstart)"
 	" SELECT s.pid, coalesce(s.backend_type = 'startup', false), coalesce(s.pid = h.pid, false),"
 	"  h.pid IS NOT NULL AND EXISTS (SELECT FROM advisory v WHERE v.pid = s.pid AND NOT v.granted),"
-	"  (SELECT c.holder FROM of_client c WHERE c.pid = s.pid), h.xact_start,"
+	"  (SELECT c.holder FROM of_client c WHERE c.pid = s.pid),"
 	"  s.backend_xid::text::bigint, s.state, s.wait_event_type, s.wait_event, s.query,"
 	"  s.backend_start, s.xact_start, s.query_start, s.state_change,"
 	"  CASE WHEN w.pid IS NULL THEN '{}' ELSE " BLOCKING_PIDS " END,"
@@ -121,11 +121,11 @@ read_blockers(uint64 row, MigratingSession *session)
 	Datum *elements;
 	int count;
 
-	session->blocked_by = row_array(row, 16, INT4ARRAYOID, &elements, &count);
+	session->blocked_by = row_array(row, 15, INT4ARRAYOID, &elements, &count);
 	session->first_blocker = count > 0 ? DatumGetInt32(elements[0]) : -1;
-	session->lock = row_text(row, 17);
-	session->lock_table = row_text(row, 18);
-	session->waits_since = row_timestamp(row, 19);
+	session->lock = row_text(row, 16);
+	session->lock_table = row_text(row, 17);
+	session->waits_since = row_timestamp(row, 18);
 }
 
 static void
@@ -134,11 +134,11 @@ read_processes(uint64 row, MigratingSession *session)
 	Datum *elements;
 	int count;
 
-	(void) row_array(row, 20, OIDARRAYOID, &elements, &count);
+	(void) row_array(row, 19, OIDARRAYOID, &elements, &count);
 	for (int i = 0; i < count; i++)
 		session->locked = lappend_oid(session->locked, DatumGetObjectId(elements[i]));
 	session->pids = list_make1_int(session->pid);
-	(void) row_array(row, 21, INT4ARRAYOID, &elements, &count);
+	(void) row_array(row, 20, INT4ARRAYOID, &elements, &count);
 	for (int i = 0; i < count; i++)
 		session->pids = lappend_int(session->pids, DatumGetInt32(elements[i]));
 }
@@ -146,15 +146,15 @@ read_processes(uint64 row, MigratingSession *session)
 static void
 read_progress(uint64 row, ServerProgress *progress)
 {
-	progress->phase = row_text(row, 22);
+	progress->phase = row_text(row, 21);
 	if (progress->phase == NULL)
 		return;
-	progress->relation = row_oid(row, 23);
-	progress->builds_index = row_bool(row, 24);
-	progress->blocks_done = row_bigint_or_zero(row, 25);
-	progress->blocks_total = row_bigint_or_zero(row, 26);
-	progress->tuples_done = row_bigint_or_zero(row, 27);
-	progress->tuples_total = row_bigint_or_zero(row, 28);
+	progress->relation = row_oid(row, 22);
+	progress->builds_index = row_bool(row, 23);
+	progress->blocks_done = row_bigint_or_zero(row, 24);
+	progress->blocks_total = row_bigint_or_zero(row, 25);
+	progress->tuples_done = row_bigint_or_zero(row, 26);
+	progress->tuples_total = row_bigint_or_zero(row, 27);
 }
 
 static MigratingSession *
@@ -167,16 +167,15 @@ read_session(uint64 row)
 	session->holds_lock = row_bool(row, 3);
 	session->waits_for_migration = row_bool(row, 4);
 	session->lock_holder = row_is_null(row, 5) ? 0 : row_int(row, 5);
-	session->migrating_since = row_timestamp(row, 6);
-	session->xid = (TransactionId) row_bigint_or_zero(row, 7);
-	session->state = row_text(row, 8);
-	session->wait_event_type = row_text(row, 9);
-	session->wait_event = row_text(row, 10);
-	session->query = session->state ? row_text(row, 11) : NULL;
-	session->backend_start = row_timestamp(row, 12);
-	session->xact_start = row_timestamp(row, 13);
-	session->query_start = row_timestamp(row, 14);
-	session->state_change = row_timestamp(row, 15);
+	session->xid = (TransactionId) row_bigint_or_zero(row, 6);
+	session->state = row_text(row, 7);
+	session->wait_event_type = row_text(row, 8);
+	session->wait_event = row_text(row, 9);
+	session->query = session->state ? row_text(row, 10) : NULL;
+	session->backend_start = row_timestamp(row, 11);
+	session->xact_start = row_timestamp(row, 12);
+	session->query_start = row_timestamp(row, 13);
+	session->state_change = row_timestamp(row, 14);
 	read_blockers(row, session);
 	read_processes(row, session);
 	read_progress(row, &session->progress);

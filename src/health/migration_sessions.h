@@ -31,7 +31,6 @@ typedef struct MigratingSession
 	bool holds_lock; /* it is there only to hold the advisory lock; others of its client work */
 	bool waits_for_migration;
 	int lock_holder;			 /* session of its client that holds the advisory lock; 0: none */
-	TimestampTz migrating_since; /* since when it does */
 	TransactionId xid;
 	const char *state;
 	const char *wait_event_type;

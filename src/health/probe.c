@@ -94,8 +94,8 @@ probe_begin(Probe *probe, FindingList *list, const char *check_name, const Probe
 }
 
 /* The text with what stands for the schema and for the rule's condition replaced. */
-char *
-probe_text(const Probe *probe, const char *text, const char *bad)
+static char *
+filled_in(const Probe *probe, const char *text, const char *bad)
 {
 	StringInfoData result;
 
@@ -109,7 +109,7 @@ probe_text(const Probe *probe, const char *text, const char *bad)
 		}
 		else if (bad != NULL && strncmp(text, "{bad}", 5) == 0)
 		{
-			appendStringInfoString(&result, probe_text(probe, bad, NULL));
+			appendStringInfoString(&result, filled_in(probe, bad, NULL));
 			text += 5;
 		}
 		else
@@ -325,8 +325,8 @@ run_function(void *arg)
 }
 
 /* Is the rule about the tables as they are in this version of Airflow? */
-bool
-probe_applies(const Probe *probe, const Rule *rule)
+static bool
+applies(const Probe *probe, const Rule *rule)
 {
 	Oid relation = get_relname_relid(rule->table, probe->namespace);
 
@@ -340,7 +340,7 @@ void
 probe_expect(Probe *probe, const Rule *rules, int count)
 {
 	for (int i = 0; i < count; i++)
-		if (probe_applies(probe, &rules[i]))
+		if (applies(probe, &rules[i]))
 			probe->rules_left++;
 }
 
@@ -354,7 +354,7 @@ probe_table(Probe *probe, const Rule *rule, RuleFunction function, void *arg, Pr
 	ProbeTable table = {.probe = probe, .rule = rule, .function = function, .arg = arg};
 	ErrorData *error;
 
-	if (!probe_applies(probe, rule))
+	if (!applies(probe, rule))
 		return false;
 	table.relation = get_relname_relid(rule->table, probe->namespace);
 	table.sql_name = psprintf("%s.%s", probe->quoted_schema, quote_identifier(rule->table));
@@ -374,7 +374,7 @@ probe_table(Probe *probe, const Rule *rule, RuleFunction function, void *arg, Pr
 void
 probe_count_rows(ProbeTable *table)
 {
-	char *bad = probe_text(table->probe, table->rule->bad, NULL);
+	char *bad = filled_in(table->probe, table->rule->bad, NULL);
 	BlockWalk walk;
 
 	block_walk_begin(&walk, table, "count(*)", bad);
@@ -435,8 +435,8 @@ probe_count_duplicates(ProbeTable *table)
 	table->result.bad = row_bigint(0, 1);
 }
 
-bool
-probe_sampled(const ProbeResult *result)
+static bool
+is_sampled(const ProbeResult *result)
 {
 	return result->fraction < 1;
 }
@@ -462,7 +462,7 @@ void
 probe_report(Probe *probe, const Rule *rule, const ProbeResult *result)
 {
 	char *object = psprintf("%s (%s)", rule->table, rule->columns);
-	char *part = probe_sampled(result)
+	char *part = is_sampled(result)
 					 ? psprintf(" in the %s of the table that was read", percent(result->fraction))
 					 : "";
 	char *in_full = psprintf("Read it in full: SELECT * FROM %s;", probe->function);
@@ -478,13 +478,13 @@ probe_report(Probe *probe, const Rule *rule, const ProbeResult *result)
 					   .message = psprintf(INT64_FORMAT " %s %s%s: %s", result->bad,
 										   result->bad == 1 ? "row" : "rows", rule->what, part,
 										   rule->consequence),
-					   .hint = rule->hint			   ? rule->hint
-							   : probe_sampled(result) ? in_full
-													   : "Look at the rows before you run fix_sql.",
-					   .fix_sql = rule->fix ? probe_text(probe, rule->fix, rule->bad) : NULL});
+					   .hint = rule->hint			? rule->hint
+							   : is_sampled(result) ? in_full
+													: "Look at the rows before you run fix_sql.",
+					   .fix_sql = rule->fix ? filled_in(probe, rule->fix, rule->bad) : NULL});
 	else if (result->fraction == 0)
 		report_unknown(probe, rule, "not read: no time was left", in_full);
-	else if (probe_sampled(result))
+	else if (is_sampled(result))
 		findings_add(probe->list,
 					 &(Finding){.check_name = rule->check_name,
 								.severity = SEVERITY_INFO,

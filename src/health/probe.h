@@ -88,13 +88,10 @@ extern bool probe_begin(Probe *probe, FindingList *list, const char *check_name,
 extern void probe_expect(Probe *probe, const Rule *rules, int count);
 extern bool probe_is_limited(const Probe *probe);
 extern bool probe_has(const Probe *probe, const char *conditions);
-extern bool probe_applies(const Probe *probe, const Rule *rule);
 extern bool probe_table(Probe *probe, const Rule *rule, RuleFunction function, void *arg,
 						ProbeResult *result);
 extern void probe_count_rows(ProbeTable *table);
 extern void probe_count_duplicates(ProbeTable *table);
 extern void probe_report(Probe *probe, const Rule *rule, const ProbeResult *result);
-extern bool probe_sampled(const ProbeResult *result);
-extern char *probe_text(const Probe *probe, const char *text, const char *bad);
 
 #endif

@@ -41,7 +41,7 @@ interval_milliseconds(const Interval *interval)
 }
 
 /* Raise an error when dag_run is not what pins can be enforced on. */
-void
+static void
 require_columns(const AirflowTables *tables)
 {
 	const char *missing = dag_run_missing_column(tables->dag_run);

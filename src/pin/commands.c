@@ -161,7 +161,7 @@ check_rewrite(const AirflowTables *tables, const PinSpec *spec)
 				(errmsg("runs of DAG \"%s\" will fail until Airflow itself has created one of "
 						"version %d",
 						spec->dag_id, spec->version->number),
-				 errdetail("%s. %s", problem->message, problem->detail ? problem->detail : "")));
+				 errdetail("%s", error_sentences(problem))));
 }
 
 static void

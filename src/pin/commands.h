@@ -11,7 +11,6 @@
 #include "compat.h"
 
 pg_noreturn extern void raise_no_such_dag(const AirflowTables *tables, const char *dag_id);
-extern void require_columns(const AirflowTables *tables);
 extern void require_latest(const AirflowTables *tables, const char *dag_id, DagVersion *latest);
 extern void require_version(const AirflowTables *tables, const char *dag_id, int32 number,
 							DagVersion *version);

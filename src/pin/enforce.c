@@ -352,8 +352,7 @@ handle_error(DecideCall *call, ErrorData *error)
 						error->hint ? errhint("%s", error->hint) : 0));
 
 	call->decision = (Decision){.action = RUN_FAILED};
-	call->decision.detail = psprintf("The pin could not be looked at: %s.%s%s", error->message,
-									 error->detail ? " " : "", error->detail ? error->detail : "");
+	call->decision.detail = psprintf("The pin could not be enforced: %s", error_sentences(error));
 	(void) guarded_call(record_failure, call);
 	decision_log(call->request, &call->decision);
 	return set_failed(call->run, call->run->tuple);

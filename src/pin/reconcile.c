@@ -352,10 +352,9 @@ report_failure(FailRun *call)
 static char *
 failure_reason(const ErrorData *error)
 {
-	return psprintf("The task instances could not be created from the pinned version: %s.%s%s"
+	return psprintf("The task instances could not be created from the pinned version: %s"
 					" The run is failed and is what Airflow asked for. %s",
-					error->message, error->detail ? " " : "", error->detail ? error->detail : "",
-					plan_problem_hint(error));
+					error_sentences(error), plan_problem_hint(error));
 }
 
 /*

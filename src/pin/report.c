@@ -64,8 +64,8 @@ resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVer
 		decision->action = RUN_FAILED;
 		decision->has_effective = false;
 		decision->detail =
-			psprintf("The task instances of the pinned version cannot be computed: %s. %s",
-					 problem->message, problem->detail ? problem->detail : "");
+			psprintf("The task instances of the pinned version cannot be computed: %s",
+					 error_sentences(problem));
 		decision->hint = plan_problem_hint(problem);
 	}
 }

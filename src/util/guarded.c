@@ -97,3 +97,11 @@ error_text(const ErrorData *error)
 	return error->detail ? psprintf("%s: %s", error->message, error->detail)
 						 : pstrdup(error->message);
 }
+
+/* An error within other sentences: "message. Detail." */
+char *
+error_sentences(const ErrorData *error)
+{
+	return error->detail ? psprintf("%s. %s", error->message, error->detail)
+						 : psprintf("%s.", error->message);
+}

@@ -12,5 +12,6 @@ typedef void (*GuardedCall)(void *arg);
 extern ErrorData *guarded_call(GuardedCall function, void *arg);
 extern ErrorData *guarded_look(GuardedCall function, void *arg);
 extern char *error_text(const ErrorData *error);
+extern char *error_sentences(const ErrorData *error);
 
 #endif
