@@ -1,10 +1,9 @@
 /*
  * catalog.c
- *		Where Airflow's tables are, and whether our trigger is on them.
+ *		Where Airflow's tables are.
  *
  * Everything is looked up by name in the system catalogs, without a lock on Airflow's tables: a
- * migration may hold ACCESS EXCLUSIVE on them for hours. Attribute numbers differ between a fresh
- * and a migrated database, so they are never assumed.
+ * migration may hold ACCESS EXCLUSIVE on them for hours.
  */
 #include "catalog.h"
 
@@ -16,13 +15,9 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
-#include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
-#include "nodes/value.h"
-#include "parser/parse_func.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
@@ -31,30 +26,9 @@
 #include "utils/syscache.h"
 
 #include "airflow_pin.h"
+#include "airflow/attached_triggers.h"
 #include "util/lock_blockers.h"
 #include "util/owner_scope.h"
-
-#define BEFORE_INSERT_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW)
-#define BEFORE_UPDATE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
-#define BEFORE_WRITE_ROW (BEFORE_INSERT_ROW | BEFORE_UPDATE_ROW)
-#define BEFORE_DELETE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_ROW)
-#define AFTER_DELETE_STATEMENT (TRIGGER_TYPE_AFTER | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_STATEMENT)
-
-/* What attach() puts on Airflow's tables. Without column lists and WHEN: see doc/internals.md. */
-const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
-	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_WRITE_ROW, "BEFORE INSERT OR UPDATE"},
-	{"task_instance", "adopt_version", "airflow_pin_adopt", BEFORE_INSERT_ROW, "BEFORE INSERT"},
-	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW,
-	 "BEFORE UPDATE"},
-	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
-	{"dag_code", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
-	{"serialized_dag", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
-	{"dag_version", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
-	{"dag_code", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
-	{"dag_version", "end_clean", "airflow_pin_end_clean", AFTER_DELETE_STATEMENT, "AFTER DELETE"},
-};
-
-DagRunColumns dag_run_columns_cache;
 
 /*
  * OID of a table of the extension. Raises an error when the extension is not installed.
@@ -129,88 +103,6 @@ airflow_schemas(void)
 	systable_endscan(scan);
 	table_close(pg_class, AccessShareLock);
 	return schemas;
-}
-
-static bool
-is_enabled(Form_pg_trigger trigger)
-{
-	return trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN ||
-		   trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
-}
-
-/* Of the type that attach() gives it, and without a WHEN clause that would let rows pass? */
-static bool
-fires_always(Relation pg_trigger, HeapTuple tuple, int16 type)
-{
-	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-	bool no_condition;
-
-	(void) heap_getattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(pg_trigger), &no_condition);
-	return no_condition && form->tgtype == type && form->tgattr.dim1 == 0;
-}
-
-/*
- * State of one of our triggers, from pg_trigger: a trigger of any name that calls our function.
- * *trigger_name is its name, or NULL. Takes no lock on the table, which may not exist.
- */
-AttachState
-airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigger_name)
-{
-	List *name = list_make2(makeString(PIN_SCHEMA), makeString(pstrdup(trigger->function)));
-	Oid function = LookupFuncName(name, 0, NULL, true);
-	AttachState state = ATTACH_MISSING;
-	Relation pg_trigger;
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	*trigger_name = NULL;
-	if (!OidIsValid(function) || !OidIsValid(relation))
-		return ATTACH_MISSING;
-
-	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
-	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relation));
-	scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
-
-		if (form->tgfoid != function)
-			continue;
-		*trigger_name = pstrdup(NameStr(form->tgname));
-		if (is_enabled(form) && fires_always(pg_trigger, tuple, trigger->type))
-			state = ATTACH_PRESENT;
-		else if (state == ATTACH_MISSING)
-			state = ATTACH_DISABLED;
-	}
-	systable_endscan(scan);
-	table_close(pg_trigger, AccessShareLock);
-	return state;
-}
-
-/*
- * A schema whose tables carry one of our triggers, or NULL.
- */
-const char *
-airflow_attached_schema(void)
-{
-	ListCell *cell;
-
-	foreach (cell, airflow_schemas())
-	{
-		Oid namespace = get_namespace_oid(lfirst(cell), true);
-
-		for (int i = 0; OidIsValid(namespace) && i < ATTACHED_TRIGGERS; i++)
-		{
-			Oid relation = get_relname_relid(attached_triggers[i].table, namespace);
-			char *name;
-
-			if (airflow_find_trigger(relation, &attached_triggers[i], &name) != ATTACH_MISSING)
-				return lfirst(cell);
-		}
-	}
-	return NULL;
 }
 
 static void
@@ -416,91 +308,4 @@ void
 airflow_tables_at_once(AirflowTables *tables, const char *schema)
 {
 	find_tables(tables, schema, false);
-}
-
-/* A column of dag_run that the trigger uses, and where its number goes. */
-typedef struct ColumnOfInterest
-{
-	const char *name;
-	Oid type; /* TEXTOID stands for varchar, too; InvalidOid for any */
-	bool required;
-	size_t offset;
-} ColumnOfInterest;
-
-static const ColumnOfInterest columns_of_interest[] = {
-	{"dag_id", TEXTOID, true, offsetof(DagRunColumns, dag_id)},
-	{"run_id", TEXTOID, true, offsetof(DagRunColumns, run_id)},
-	{"run_type", TEXTOID, true, offsetof(DagRunColumns, run_type)},
-	{"state", TEXTOID, true, offsetof(DagRunColumns, state)},
-	{"start_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, start_date)},
-	{"end_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, end_date)},
-	{"bundle_version", TEXTOID, true, offsetof(DagRunColumns, bundle_version)},
-	{"created_dag_version_id", UUIDOID, true, offsetof(DagRunColumns, created_dag_version_id)},
-	{"id", InvalidOid, false, offsetof(DagRunColumns, id)},
-	{"conf", InvalidOid, false, offsetof(DagRunColumns, conf)},
-	{"triggered_by", TEXTOID, false, offsetof(DagRunColumns, triggered_by)},
-	{"logical_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, logical_date)},
-	{"creating_job_id", InvalidOid, false, offsetof(DagRunColumns, creating_job_id)},
-};
-
-/* Number of the column in a table; 0 when it has none of that name and type. */
-static AttrNumber
-column_number(Oid relation, const ColumnOfInterest *column)
-{
-	AttrNumber number = get_attnum(relation, column->name);
-	Oid type =
-		number != InvalidAttrNumber ? getBaseType(get_atttype(relation, number)) : InvalidOid;
-
-	if (column->type == InvalidOid || type == column->type ||
-		(column->type == TEXTOID && type == VARCHAROID))
-		return number;
-	return InvalidAttrNumber;
-}
-
-static void
-read_columns(Oid relation, DagRunColumns *columns)
-{
-	memset(columns, 0, sizeof(*columns));
-	for (int i = 0; i < (int) lengthof(columns_of_interest); i++)
-	{
-		const ColumnOfInterest *column = &columns_of_interest[i];
-		AttrNumber number = column_number(relation, column);
-
-		*(AttrNumber *) ((char *) columns + column->offset) = number;
-		if (number == InvalidAttrNumber && column->required && columns->missing == NULL)
-			columns->missing = column->name;
-	}
-	columns->relation = relation;
-}
-
-/*
- * The column that dag_run lacks, or has with another type, so that pins cannot be in force; NULL
- * when all are there. Takes no lock.
- */
-const char *
-dag_run_missing_column(Oid dag_run)
-{
-	DagRunColumns columns;
-
-	read_columns(dag_run, &columns);
-	return columns.missing;
-}
-
-/*
- * Read the columns of the dag_run table into dag_run_columns_cache; for dag_run_columns().
- */
-void
-dag_run_columns_read(Oid dag_run)
-{
-	read_columns(dag_run, &dag_run_columns_cache);
-}
-
-/*
- * Relcache invalidation: forget the columns of "relation" (of any, when it is InvalidOid).
- */
-void
-dag_run_columns_forget(Oid relation)
-{
-	if (relation == InvalidOid || relation == dag_run_columns_cache.relation)
-		dag_run_columns_cache.relation = InvalidOid;
 }

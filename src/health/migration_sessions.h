@@ -30,7 +30,7 @@ typedef struct MigratingSession
 	bool is_startup; /* of a standby: it replays what the primary does */
 	bool holds_lock; /* it is there only to hold the advisory lock; others of its client work */
 	bool waits_for_migration;
-	int lock_holder;			 /* session of its client that holds the advisory lock; 0: none */
+	int lock_holder; /* session of its client that holds the advisory lock; 0: none */
 	TransactionId xid;
 	const char *state;
 	const char *wait_event_type;

@@ -15,7 +15,9 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "airflow/attached_triggers.h"
 #include "airflow/catalog.h"
+#include "airflow/dag_run_columns.h"
 #include "pin/commands.h"
 #include "pin/next_ids.h"
 #include "pin/own_triggers.h"

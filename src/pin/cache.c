@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "airflow/catalog.h"
+#include "airflow/dag_run_columns.h"
 
 #define CACHE_LIMIT (12 * 1024 * 1024)
 

@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
+#include "airflow/dag_run_columns.h"
 #include "airflow/serialized_dag.h"
 #include "pin/cache.h"
 #include "pin/decide.h"

@@ -9,7 +9,9 @@
 #include "utils/lsyscache.h"
 
 #include "airflow_pin.h"
+#include "airflow/attached_triggers.h"
 #include "airflow/catalog.h"
+#include "airflow/dag_run_columns.h"
 #include "pin/next_ids.h"
 #include "pin/own_triggers.h"
 

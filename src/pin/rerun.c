@@ -21,6 +21,7 @@
 #include "airflow_pin.h"
 
 #include "airflow/catalog.h"
+#include "airflow/dag_run_columns.h"
 #include "airflow/migration.h"
 #include "pin/cache.h"
 

@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "airflow/attached_triggers.h"
 #include "airflow/catalog.h"
 #include "health/revision.h"
 #include "pin/in_force.h"

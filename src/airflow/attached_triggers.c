@@ -1,0 +1,122 @@
+/*
+ * attached_triggers.c
+ *		Our triggers on Airflow's tables: what they are, and whether they are there.
+ */
+#include "attached_triggers.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "nodes/pg_list.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+#include "airflow_pin.h"
+#include "airflow/catalog.h"
+
+#define BEFORE_INSERT_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW)
+#define BEFORE_UPDATE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
+#define BEFORE_WRITE_ROW (BEFORE_INSERT_ROW | BEFORE_UPDATE_ROW)
+#define BEFORE_DELETE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_ROW)
+#define AFTER_DELETE_STATEMENT (TRIGGER_TYPE_AFTER | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_STATEMENT)
+
+/* What attach() puts on Airflow's tables. Without column lists and WHEN: see doc/internals.md. */
+const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
+	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_WRITE_ROW, "BEFORE INSERT OR UPDATE"},
+	{"task_instance", "adopt_version", "airflow_pin_adopt", BEFORE_INSERT_ROW, "BEFORE INSERT"},
+	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW,
+	 "BEFORE UPDATE"},
+	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
+	{"dag_code", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
+	{"serialized_dag", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
+	{"dag_version", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
+	{"dag_code", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
+	{"dag_version", "end_clean", "airflow_pin_end_clean", AFTER_DELETE_STATEMENT, "AFTER DELETE"},
+};
+
+static bool
+is_enabled(Form_pg_trigger trigger)
+{
+	return trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN ||
+		   trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+}
+
+/* Of the type that attach() gives it, and without a WHEN clause that would let rows pass? */
+static bool
+fires_always(Relation pg_trigger, HeapTuple tuple, int16 type)
+{
+	Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+	bool no_condition;
+
+	(void) heap_getattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(pg_trigger), &no_condition);
+	return no_condition && form->tgtype == type && form->tgattr.dim1 == 0;
+}
+
+/*
+ * State of one of our triggers, from pg_trigger: a trigger of any name that calls our function.
+ * *trigger_name is its name, or NULL. Takes no lock on the table, which may not exist.
+ */
+AttachState
+airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigger_name)
+{
+	List *name = list_make2(makeString(PIN_SCHEMA), makeString(pstrdup(trigger->function)));
+	Oid function = LookupFuncName(name, 0, NULL, true);
+	AttachState state = ATTACH_MISSING;
+	Relation pg_trigger;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	*trigger_name = NULL;
+	if (!OidIsValid(function) || !OidIsValid(relation))
+		return ATTACH_MISSING;
+
+	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (form->tgfoid != function)
+			continue;
+		*trigger_name = pstrdup(NameStr(form->tgname));
+		if (is_enabled(form) && fires_always(pg_trigger, tuple, trigger->type))
+			state = ATTACH_PRESENT;
+		else if (state == ATTACH_MISSING)
+			state = ATTACH_DISABLED;
+	}
+	systable_endscan(scan);
+	table_close(pg_trigger, AccessShareLock);
+	return state;
+}
+
+/*
+ * A schema whose tables carry one of our triggers, or NULL.
+ */
+const char *
+airflow_attached_schema(void)
+{
+	ListCell *cell;
+
+	foreach (cell, airflow_schemas())
+	{
+		Oid namespace = get_namespace_oid(lfirst(cell), true);
+
+		for (int i = 0; OidIsValid(namespace) && i < ATTACHED_TRIGGERS; i++)
+		{
+			Oid relation = get_relname_relid(attached_triggers[i].table, namespace);
+			char *name;
+
+			if (airflow_find_trigger(relation, &attached_triggers[i], &name) != ATTACH_MISSING)
+				return lfirst(cell);
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,36 @@
+/*
+ * attached_triggers.h
+ *		Our triggers on Airflow's tables: what they are, and whether they are there.
+ */
+#ifndef ATTACHED_TRIGGERS_H
+#define ATTACHED_TRIGGERS_H
+
+#include "postgres.h"
+
+/* What is known of one of our triggers on Airflow's tables. */
+typedef enum AttachState
+{
+	ATTACH_MISSING,
+	ATTACH_DISABLED,
+	ATTACH_PRESENT
+} AttachState;
+
+/* A trigger that attach() puts on a table of Airflow. */
+typedef struct AttachedTrigger
+{
+	const char *table;
+	const char *function;
+	const char *name;
+	int16 type;		   /* pg_trigger.tgtype */
+	const char *event; /* the same in SQL, but for the level */
+} AttachedTrigger;
+
+#define ATTACHED_TRIGGERS 9
+
+extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
+
+extern AttachState airflow_find_trigger(Oid relation, const AttachedTrigger *trigger,
+										char **trigger_name);
+extern const char *airflow_attached_schema(void);
+
+#endif
