@@ -467,12 +467,12 @@ CREATE FUNCTION airflow_pin.in_flight(
     RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'airflow_pin_in_flight';
 COMMENT ON FUNCTION airflow_pin.in_flight() IS
-'What is not finished, a row a kind (dag_run, task_instance, backfill), state and DAG; oldest and age say since when the oldest has been in that state. Task instances count in the states scheduled, queued, running, restarting, up_for_retry, up_for_reschedule, deferred, awaiting_input and shutdown. Waits for no lock: a table that a migration holds gives one row with state unknown and NULL in all further columns, and a NOTICE that names who holds it. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
+'What is not finished, a row a kind (dag_run, task_instance, backfill), state and DAG; oldest and age say since when the oldest has been in that state. Task instances count in the states scheduled, queued, running, restarting, up_for_retry, up_for_reschedule, deferred, awaiting_input and shutdown. Waits for no lock: a table that a migration holds, or that has rules, gives one row with state unknown and NULL in all further columns, and a NOTICE that names who holds it. No rows and a NOTICE in a database without Airflow. Error: 3F000 several schemas have Airflow tables.';
 
 CREATE PROCEDURE airflow_pin.drain(timeout interval DEFAULT '30 min', poll interval DEFAULT '30 s')
     LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_drain';
 COMMENT ON PROCEDURE airflow_pin.drain(interval, interval) IS
-'Waits until in_flight() has no rows, looking every poll, and says at each what is left and how long it has waited; at the timeout it warns and returns. A table that is locked counts as in flight. Holds no snapshot and no lock between polls, and can be cancelled at any time. Errors: 25001 inside a transaction block, 22004 NULL, 22023 timeout below 0 or poll below 10 ms, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
+'Waits until in_flight() has no rows, looking every poll, and says at each what is left and how long it has waited; at the timeout it warns and returns. A table that is locked, or has rules, counts as in flight. Holds no snapshot and no lock between polls, and can be cancelled at any time. Errors: 25001 inside a transaction block, 22004 NULL, 22023 timeout below 0 or poll below 10 ms, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.preflight(target text DEFAULT NULL)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
@@ -516,13 +516,13 @@ CREATE FUNCTION airflow_pin.pause_all(label text, reason text DEFAULT NULL,
                                       OUT paused_now integer)
     LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_pause_all';
 COMMENT ON FUNCTION airflow_pin.pause_all(text, text) IS
-'Pauses every DAG of Airflow and remembers in paused_dag, under the label, those that were active, for resume(). total: DAGs there are; paused_before: those that were paused already; paused_now: those that this call paused. Calling it again adds what has become active since. Needs no right on Airflow''s tables. Waits at most 10 s for a row of dag. Errors: 22004 no label, 42P01 no table dag, 3F000 several schemas have Airflow tables, 55000 a deferred trigger on dag, 55P03 dag is locked, naming who holds it.';
+'Pauses every DAG of Airflow and remembers in paused_dag, under the label, those that were active, for resume(). total: DAGs there are; paused_before: those that were paused already; paused_now: those that this call paused. Calling it again adds what has become active since. Needs no right on Airflow''s tables. Waits at most 10 s for a row of dag. Errors: 22004 no label, 42P01 no table dag, 42809 it is a view or has rules, 3F000 several schemas have Airflow tables, 55000 a deferred trigger on dag, 55P03 dag is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.resume(label text, tag text DEFAULT NULL, dag_like text DEFAULT NULL,
                                    max_dags integer DEFAULT NULL)
     RETURNS SETOF text LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_resume';
 COMMENT ON FUNCTION airflow_pin.resume(text, text, text, integer) IS
-'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag or dag_tag, 3F000 several schemas have Airflow tables, 55000 a deferred trigger on dag, 55P03 one of them is locked, naming who holds it.';
+'Brings back DAGs that pause_all() paused under the label, and returns them: those with the tag, whose dag_id is LIKE dag_like, at most max_dags of them; NULL: no such condition. DAGs with a tag "critical" come first, then by dag_id. A DAG that is gone, or that somebody has paused again after it was resumed, is left, and a NOTICE says so. Repeating a call does no harm. Errors: 22004 no label, 42704 nothing was paused under it, 22023 max_dags below 1, 42P01 no table dag or dag_tag, 42809 one that is a view or has rules, 3F000 several schemas have Airflow tables, 55000 a deferred trigger on dag, 55P03 one of them is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.hold_max_active_runs() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_hold_max_active_runs';
@@ -532,12 +532,12 @@ COMMENT ON FUNCTION airflow_pin.hold_max_active_runs() IS
 CREATE FUNCTION airflow_pin.throttle(label text, max_active_runs integer)
     RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_throttle';
 COMMENT ON FUNCTION airflow_pin.throttle(text, integer) IS
-'Holds max_active_runs of every DAG down to the limit, although each parse writes it back, until unthrottle(); returns the number of DAGs whose limit was higher. Calling it again with the same label changes the limit. Needs to own table dag (or to be superuser) and ACCESS EXCLUSIVE on it for a moment: raises 55P03 after 2 s, naming who holds it. Other errors: 22004 no label, 22023 limit below 1, 55000 throttled under another label, or a deferred trigger on dag, 0A000 before Airflow 3.1, whose scheduler does not read this column, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
+'Holds max_active_runs of every DAG down to the limit, although each parse writes it back, until unthrottle(); returns the number of DAGs whose limit was higher. Calling it again with the same label changes the limit. Needs to own table dag (or to be superuser) and ACCESS EXCLUSIVE on it for a moment: raises 55P03 after 2 s, naming who holds it. Other errors: 22004 no label, 22023 limit below 1, 55000 throttled under another label, or a deferred trigger on dag, 0A000 before Airflow 3.1, whose scheduler does not read this column, 42P01 no Airflow tables, 42809 dag or dag_run is a view or has rules, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.unthrottle(label text)
     RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_unthrottle';
 COMMENT ON FUNCTION airflow_pin.unthrottle(text) IS
-'Ends throttle(): takes its trigger off and gives the DAGs back the max_active_runs that they had, but for those that were set lower since; returns their number. Locks and rights as throttle(). Errors: 22004 no label, 42704 not throttled under it, 55P03 dag is locked, 55000 a deferred trigger on dag, 0A000 before Airflow 3.1, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables.';
+'Ends throttle(): takes its trigger off and gives the DAGs back the max_active_runs that they had, but for those that were set lower since; returns their number. Locks and rights as throttle(). Errors: 22004 no label, 42704 not throttled under it, 55P03 dag is locked, 55000 a deferred trigger on dag, 0A000 before Airflow 3.1, 42P01 no Airflow tables, 42809 dag or dag_run is a view or has rules, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.baseline(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
@@ -557,13 +557,13 @@ CREATE FUNCTION airflow_pin.lost_on_rollback(since timestamptz, OUT kind text, O
     RETURNS SETOF record LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'airflow_pin_lost_on_rollback';
 COMMENT ON FUNCTION airflow_pin.lost_on_rollback(timestamptz) IS
-'What restoring a backup taken at "since" would lose: what is new or has changed since then, by kind (dag_run, task_instance, xcom, dag_version, backfill, log; variable and connection: changes that the audit log knows; user) and, where it belongs to one, by DAG, with the times of the first and last. Reads dag_run in full. Waits for no lock on Airflow''s tables: for one that is locked, count is NULL and a NOTICE names who holds it. No rows and a NOTICE in a database without Airflow. Errors: 22004 since is NULL, 3F000 several schemas have Airflow tables.';
+'What restoring a backup taken at "since" would lose: what is new or has changed since then, by kind (dag_run, task_instance, xcom, dag_version, backfill, log; variable and connection: changes that the audit log knows; user) and, where it belongs to one, by DAG, with the times of the first and last. Reads dag_run in full. Waits for no lock on Airflow''s tables: for one that is locked, is a view or has rules, count is NULL and a NOTICE says so, and who holds it. No rows and a NOTICE in a database without Airflow. Errors: 22004 since is NULL, 3F000 several schemas have Airflow tables.';
 
 CREATE FUNCTION airflow_pin.export_runs(since timestamptz)
     RETURNS SETOF jsonb LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'airflow_pin_export_runs';
 COMMENT ON FUNCTION airflow_pin.export_runs(timestamptz) IS
-'The runs that are new or have changed since then, one JSON object each: dag_run, task_instances and xcoms, with all columns; what is needed to look at them after a backup was restored. Holds conf and XCom values: grant EXECUTE with care. Errors: 22004 since is NULL, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables, 55P03 a table is locked, naming who holds it.';
+'The runs that are new or have changed since then, one JSON object each: dag_run, task_instances and xcoms, with all columns; what is needed to look at them after a backup was restored. Holds conf and XCom values: grant EXECUTE with care. Errors: 22004 since is NULL, 42P01 no Airflow tables, 42809 one of them is a view or has rules, 3F000 several schemas have Airflow tables, 55P03 a table is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.migration_status(
         OUT verdict text, OUT pid integer, OUT phase text, OUT component text, OUT revision text,

@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_rewrite.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
@@ -46,21 +47,66 @@ pin_relation(const char *name)
 	return relation;
 }
 
-/* Is it a table, partitioned or not, that keeps its rows itself and has no rules? */
-bool
-relation_is_table(Oid relation)
+/* pg_class.relhasrules alone would say so until VACUUM after the last is dropped. */
+static bool
+has_rules(Oid relation)
+{
+	Relation pg_rewrite = table_open(RewriteRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool found;
+
+	ScanKeyInit(&key, Anum_pg_rewrite_ev_class, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(pg_rewrite, RewriteRelRulenameIndexId, true, NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(pg_rewrite, AccessShareLock);
+	return found;
+}
+
+/*
+ * What keeps a relation from being a table, partitioned or not, that keeps its rows itself: to
+ * follow its name. NULL: it is one.
+ */
+const char *
+table_obstacle(Oid relation)
 {
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Form_pg_class form;
-	bool result;
+	bool is_table = false;
+	bool may_have_rules = false;
 
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	form = (Form_pg_class) GETSTRUCT(tuple);
-	result = (form->relkind == RELKIND_RELATION || form->relkind == RELKIND_PARTITIONED_TABLE) &&
-			 !form->relhasrules;
-	ReleaseSysCache(tuple);
-	return result;
+	if (HeapTupleIsValid(tuple))
+	{
+		form = (Form_pg_class) GETSTRUCT(tuple);
+		is_table = form->relkind == RELKIND_RELATION || form->relkind == RELKIND_PARTITIONED_TABLE;
+		may_have_rules = form->relhasrules;
+		ReleaseSysCache(tuple);
+	}
+	if (!is_table)
+		return "is not a table";
+	return may_have_rules && has_rules(relation) ? "has rules" : NULL;
+}
+
+bool
+relation_is_table(Oid relation)
+{
+	return table_obstacle(relation) == NULL;
+}
+
+/* Raises 42809 for what is not such a table. */
+void
+require_table(Oid relation, const char *schema, const char *name)
+{
+	const char *obstacle = table_obstacle(relation);
+
+	if (obstacle != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s.%s\" %s", schema, name, obstacle),
+				 errdetail("Airflow's own tables are needed, not views of them, nor rules that put "
+						   "other statements in the place of those on them."),
+				 errhint("Check airflow_pin.airflow_schema, or drop the rules.")));
 }
 
 /* Does a subscription of this database bring rows of the table? */
@@ -182,11 +228,7 @@ airflow_relation(Oid namespace, const char *schema, const char *name, Oid owner,
 						errmsg("Airflow table \"%s.%s\" does not exist", schema, name),
 						errdetail("A complete set of Airflow's tables is needed."),
 						errhint("Is an \"airflow db migrate\" or \"airflow db reset\" running?")));
-	if (!relation_is_table(relation))
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("\"%s.%s\" is not a table", schema, name),
-						errdetail("Airflow's own tables are needed, not views of them."),
-						errhint("Check airflow_pin.airflow_schema.")));
+	require_table(relation, schema, name);
 	if (relation_owner(relation) != owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -238,11 +280,7 @@ airflow_dag_run(const char *schema)
 						errdetail("It has no table dag_run."),
 						errhint("Name the schema that has them, in attach() or in "
 								"airflow_pin.airflow_schema.")));
-	if (!relation_is_table(dag_run))
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("\"%s.dag_run\" is not a table", schema),
-						errdetail("Airflow's own tables are needed, not views of them."),
-						errhint("Check airflow_pin.airflow_schema.")));
+	require_table(dag_run, schema, "dag_run");
 	if (!schema_is_owners(namespace, relation_owner(dag_run)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

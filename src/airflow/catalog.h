@@ -29,7 +29,9 @@ typedef struct AirflowTables
 #define AIRFLOW_3_3 3
 
 extern Oid pin_relation(const char *name);
+extern const char *table_obstacle(Oid relation);
 extern bool relation_is_table(Oid relation);
+extern void require_table(Oid relation, const char *schema, const char *name);
 extern bool relation_is_subscribed(Oid relation);
 extern List *airflow_schemas(void);
 extern const char *airflow_schema(void);

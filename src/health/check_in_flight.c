@@ -29,8 +29,8 @@ add_unknown(FindingList *findings, const InFlight *item)
 	Finding finding = {
 		.check_name = "in_flight", .severity = SEVERITY_UNKNOWN, .object = item->kind};
 
-	finding.message = psprintf("table %s is locked by %s", item->kind, item->blockers);
-	finding.hint = "Ask again later; airflow_pin.locks() shows what goes on.";
+	finding.message = psprintf("table %s %s", item->kind, item->unread.what);
+	finding.hint = item->unread.hint;
 	findings_add(findings, &finding);
 }
 
@@ -106,7 +106,7 @@ check_queued_long(FindingList *findings, List *items)
 	{
 		const InFlight *item = lfirst(cell);
 
-		if (item->blockers != NULL || queued_seconds(item) <= QUEUED_LONG_SECONDS)
+		if (item->unread.what != NULL || queued_seconds(item) <= QUEUED_LONG_SECONDS)
 			continue;
 		if (++found <= MAX_NAMED)
 			add_queued_long(findings, item);
@@ -136,7 +136,7 @@ check_in_flight(const Preflight *preflight)
 	{
 		const InFlight *item = lfirst(cell);
 
-		if (item->blockers != NULL)
+		if (item->unread.what != NULL)
 			add_unknown(findings, item);
 		else if (previous == NULL || strcmp(previous->kind, item->kind) != 0 ||
 				 strcmp(previous->state, item->state) != 0)

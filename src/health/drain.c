@@ -68,10 +68,10 @@ describe_kind(StringInfo text, List *items, const char *kind)
 
 		if (strcmp(item->kind, kind) != 0)
 			continue;
-		if (item->blockers != NULL)
+		if (item->unread.what != NULL)
 		{
-			appendStringInfo(text, "%s%s unknown (locked by %s)", text->len > 0 ? ", " : "", kind,
-							 item->blockers);
+			appendStringInfo(text, "%s%s unknown (it %s)", text->len > 0 ? ", " : "", kind,
+							 item->unread.what);
 			return;
 		}
 		if (state != NULL && strcmp(state, item->state) != 0)

@@ -13,7 +13,6 @@
 #include "utils/builtins.h"
 
 #include "health/relations.h"
-#include "health/try_lock.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"
@@ -50,14 +49,14 @@ static const InFlightSource sources[] = {
 PG_FUNCTION_INFO_V1(airflow_pin_in_flight);
 
 static InFlight *
-unknown(const char *kind, char *blockers)
+unknown(const char *kind, const ReadObstacle *obstacle)
 {
 	InFlight *item = palloc0(sizeof(InFlight));
 
 	item->kind = kind;
 	item->state = pstrdup("unknown");
 	item->oldest = DT_NOBEGIN;
-	item->blockers = blockers;
+	item->unread = *obstacle;
 	return item;
 }
 
@@ -86,7 +85,7 @@ read_source(List *items, const InFlightSource *source, const char *schema, Oid r
 
 /*
  * What is in flight: a list of InFlight in the SPI procedure's memory. A table that is locked by a
- * migration gives one entry that says so; nothing is waited for.
+ * migration, or has rules, gives one entry that says so; nothing is waited for.
  */
 List *
 in_flight_list(const char *schema)
@@ -96,13 +95,14 @@ in_flight_list(const char *schema)
 	for (int i = 0; i < (int) lengthof(sources); i++)
 	{
 		Oid relation = airflow_relation_oid(schema, sources[i].table);
+		ReadObstacle obstacle;
 
 		if (!OidIsValid(relation))
 			continue; /* Airflow 2 has no backfill */
-		if (try_lock_for_reading(relation))
+		if (lock_to_read(relation, &obstacle))
 			items = read_source(items, &sources[i], schema, relation);
 		else
-			items = lappend(items, unknown(sources[i].table, reading_blockers(relation)));
+			items = lappend(items, unknown(sources[i].table, &obstacle));
 	}
 	return items;
 }
@@ -117,7 +117,7 @@ emit_in_flight(FunctionCallInfo fcinfo, const InFlight *item)
 	values[1] = CStringGetTextDatum(item->state);
 	nulls[2] = item->dag_id == NULL;
 	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(item->dag_id);
-	nulls[3] = item->blockers != NULL;
+	nulls[3] = item->unread.what != NULL;
 	values[3] = Int64GetDatum(item->count);
 	nulls[4] = nulls[5] = TIMESTAMP_IS_NOBEGIN(item->oldest);
 	values[4] = TimestampTzGetDatum(item->oldest);
@@ -145,10 +145,9 @@ airflow_pin_in_flight(PG_FUNCTION_ARGS)
 	{
 		const InFlight *item = lfirst(cell);
 
-		if (item->blockers != NULL)
-			ereport(NOTICE,
-					(errmsg("table \"%s.%s\" is locked by %s", schema, item->kind, item->blockers),
-					 errhint("Ask again later; airflow_pin.locks() shows what goes on.")));
+		if (item->unread.what != NULL)
+			ereport(NOTICE, (errmsg("table \"%s.%s\" %s", schema, item->kind, item->unread.what),
+							 errhint("%s", item->unread.hint)));
 		emit_in_flight(fcinfo, item);
 	}
 	SPI_finish();

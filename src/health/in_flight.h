@@ -10,6 +10,8 @@
 #include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
+#include "health/try_lock.h"
+
 /* Of task instances in all versions; for SQL. */
 #define UNFINISHED_TASK_STATES                                                                     \
 	"'scheduled', 'queued', 'running', 'restarting', 'up_for_retry', 'up_for_reschedule',"         \
@@ -19,11 +21,11 @@
 typedef struct InFlight
 {
 	const char *kind; /* dag_run, task_instance or backfill */
-	char *state;	  /* "unknown" when "blockers" is set */
+	char *state;	  /* "unknown" when the table could not be read */
 	char *dag_id;	  /* NULL when unknown, as the rest */
 	int64 count;
-	TimestampTz oldest; /* since when it is in that state; DT_NOBEGIN: not known */
-	char *blockers;		/* who holds the table so that it could not be read */
+	TimestampTz oldest;	 /* since when it is in that state; DT_NOBEGIN: not known */
+	ReadObstacle unread; /* why the table could not be read */
 } InFlight;
 
 extern List *in_flight_list(const char *schema);

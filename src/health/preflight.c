@@ -45,13 +45,7 @@ find_schema(void *arg)
 	preflight->schema = airflow_schema();
 	finding.object = preflight->schema;
 	finding.message = "schema of Airflow's tables";
-	if (!OidIsValid(airflow_relation_oid(preflight->schema, "dag_run")))
-	{
-		finding.severity = SEVERITY_CRITICAL;
-		finding.message =
-			psprintf("schema \"%s\" has no table dag_run, or it has rules", preflight->schema);
-		finding.hint = "Mend airflow_pin.airflow_schema, or drop the rules.";
-	}
+	(void) required_relation(preflight->schema, "dag_run");
 	findings_add(preflight->findings, &finding);
 }
 

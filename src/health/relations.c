@@ -136,17 +136,19 @@ arg_relations(QueryArgs *args, List *relations)
 	arg_array(args, TEXTOID, names, NULL, count);
 }
 
-/* OID of a table in the schema; InvalidOid when there is none, or it is a view or has rules. */
+/*
+ * OID of what has that name in the schema; InvalidOid: nothing. It may be a view, or have rules: to
+ * read it, ask lock_to_read().
+ */
 Oid
 airflow_relation_oid(const char *schema, const char *name)
 {
 	Oid namespace = get_namespace_oid(schema, true);
-	Oid relation = OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
 
-	return OidIsValid(relation) && relation_is_table(relation) ? relation : InvalidOid;
+	return OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
 }
 
-/* The same; raises 42P01 when there is none. */
+/* The same; raises 42P01 when there is none, and 42809 when it is not a table or has rules. */
 Oid
 required_relation(const char *schema, const char *name)
 {
@@ -156,6 +158,7 @@ required_relation(const char *schema, const char *name)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("schema \"%s\" has no table %s", schema, name),
 						errhint("Check airflow_pin.airflow_schema.")));
+	require_table(relation, schema, name);
 	return relation;
 }
 

@@ -104,10 +104,11 @@ emit_loss(FunctionCallInfo fcinfo, const char *kind, uint64 row)
 static bool
 lock_or_notice(const char *table, Oid relation)
 {
-	if (try_lock_for_reading(relation))
+	ReadObstacle obstacle;
+
+	if (lock_to_read(relation, &obstacle))
 		return true;
-	ereport(NOTICE, (errmsg("table %s is locked by %s", table, reading_blockers(relation)),
-					 errhint("Ask again later; airflow_pin.locks() shows what goes on.")));
+	ereport(NOTICE, (errmsg("table %s %s", table, obstacle.what), errhint("%s", obstacle.hint)));
 	return false;
 }
 

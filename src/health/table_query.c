@@ -15,21 +15,21 @@
 bool
 may_read_table(FindingList *findings, const char *check_name, const char *table, Oid relation)
 {
-	if (try_lock_for_reading(relation))
+	ReadObstacle obstacle;
+
+	if (lock_to_read(relation, &obstacle))
 		return true;
-	findings_add(findings,
-				 &(Finding){.check_name = check_name,
-							.severity = SEVERITY_UNKNOWN,
-							.object = table,
-							.message = psprintf("table %s is locked by %s", table,
-												reading_blockers(relation)),
-							.hint = "Ask again later; airflow_pin.locks() shows what goes on."});
+	findings_add(findings, &(Finding){.check_name = check_name,
+									  .severity = SEVERITY_UNKNOWN,
+									  .object = table,
+									  .message = psprintf("table %s %s", table, obstacle.what),
+									  .hint = obstacle.hint});
 	return false;
 }
 
 /*
  * Run a query on one table, as its owner; %s stands for the table. Returns false, with a finding,
- * when the table is locked, and without one when there is no such table. To be called between
+ * when the table cannot be read, and without one when there is no such table. To be called between
  * SPI_connect() and SPI_finish().
  */
 bool

@@ -71,14 +71,10 @@ static void
 find_dag(ThrottleCall *call)
 {
 	const char *schema = airflow_schema();
-	Oid dag_run = airflow_relation_oid(schema, "dag_run");
+	Oid dag_run = required_relation(schema, "dag_run");
 
-	call->dag = airflow_relation_oid(schema, "dag");
+	call->dag = required_relation(schema, "dag");
 	call->table = quote_qualified_identifier(schema, "dag");
-	if (!OidIsValid(call->dag) || !OidIsValid(dag_run))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("schema \"%s\" has no Airflow tables", schema),
-						errhint("Check airflow_pin.airflow_schema.")));
 	/* A column that came with 3.1. */
 	if (get_attnum(dag_run, "triggering_user_name") == InvalidAttrNumber)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

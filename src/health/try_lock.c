@@ -10,6 +10,7 @@
 #include "storage/lmgr.h"
 #include "utils/syscache.h"
 
+#include "airflow/catalog.h"
 #include "health/relations.h"
 #include "util/lock_blockers.h"
 
@@ -43,4 +44,23 @@ reading_blockers(Oid relation)
 	char *blockers = OidIsValid(relation) ? lock_blockers(relation, AccessShareLock) : NULL;
 
 	return blockers ? blockers : pstrdup("another session");
+}
+
+/*
+ * Lock a table of Airflow that is to be read as its owner, to the end of the transaction. Returns
+ * false, with the obstacle in the caller's memory, where the lock is not free at once, or reading
+ * it would run somebody else's query: it is a view, or has rules.
+ */
+bool
+lock_to_read(Oid relation, ReadObstacle *obstacle)
+{
+	if (!try_lock_for_reading(relation))
+	{
+		obstacle->what = psprintf("is locked by %s", reading_blockers(relation));
+		obstacle->hint = "Ask again later; airflow_pin.locks() shows what goes on.";
+		return false;
+	}
+	obstacle->what = table_obstacle(relation);
+	obstacle->hint = "Airflow's own table is needed, without rules: drop them.";
+	return obstacle->what == NULL;
 }

@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "airflow/catalog.h"
 #include "compat.h"
 #include "health/pending.h"
 #include "health/relations.h"
@@ -139,7 +140,7 @@ went_back_from(Component component, const char *schema, const char *revision)
 	Oid relation = airflow_relation_oid(schema, version_table_of(component));
 	const char *before;
 
-	if (revision == NULL || !OidIsValid(relation))
+	if (revision == NULL || !OidIsValid(relation) || !relation_is_table(relation))
 		return NULL;
 	before = remember(component, relation, revision, revision_before(relation));
 	if (before == NULL || plan_position(component, revision) < 0 ||
