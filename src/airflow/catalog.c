@@ -151,8 +151,8 @@ airflow_schemas(void)
 	return schemas;
 }
 
-static void
-raise_ambiguous_schema(List *schemas)
+static char *
+quoted_list(List *schemas)
 {
 	StringInfoData names;
 	ListCell *cell;
@@ -161,16 +161,41 @@ raise_ambiguous_schema(List *schemas)
 	foreach (cell, schemas)
 		appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "",
 						 (const char *) lfirst(cell));
+	return names.data;
+}
+
+static void
+raise_ambiguous_schema(List *schemas)
+{
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_SCHEMA_NAME), errmsg("several schemas have Airflow tables"),
-			 errdetail("They are %s.", names.data),
+			 errdetail("They are %s.", quoted_list(schemas)),
 			 errhint("Name one: SELECT airflow_pin.attach('<schema>'); or set "
 					 "airflow_pin.airflow_schema.")));
 }
 
+/* A name that is misspelt must not pass for an Airflow that has nothing in flight. */
+static void
+require_airflow_schema(const char *schema)
+{
+	Oid namespace = get_namespace_oid(schema, true);
+	List *schemas;
+
+	if (OidIsValid(namespace) && OidIsValid(get_relname_relid("dag_run", namespace)))
+		return;
+	schemas = airflow_schemas();
+	ereport(ERROR, (errcode(ERRCODE_INVALID_SCHEMA_NAME),
+					OidIsValid(namespace) ? errmsg("schema \"%s\" has no Airflow tables", schema)
+										  : errmsg("schema \"%s\" does not exist", schema),
+					errdetail("airflow_pin.airflow_schema names it."),
+					schemas ? errhint("Airflow's tables are in %s.", quoted_list(schemas))
+							: errhint("No schema has both dag_run and alembic_version: connect to "
+									  "the metadata database.")));
+}
+
 /*
  * Name of the schema with Airflow's tables: the setting, else the attached one, else the only one.
- * Raises an error when there is none, or several.
+ * Raises an error when there is none, or several, or the setting names one without such tables.
  */
 const char *
 airflow_schema(void)
@@ -179,7 +204,10 @@ airflow_schema(void)
 	List *schemas;
 
 	if (airflow_pin_airflow_schema[0] != '\0')
+	{
+		require_airflow_schema(airflow_pin_airflow_schema);
 		return pstrdup(airflow_pin_airflow_schema);
+	}
 	if ((attached = airflow_attached_schema()) != NULL)
 		return attached;
 

@@ -161,12 +161,8 @@ airflow_pin_migration_plan(PG_FUNCTION_ARGS)
 	char *name = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const Release *target = known_target(name);
 	const char *schema = airflow_schema();
-	MigrationPlan plan = {.fcinfo = fcinfo, .namespace = get_namespace_oid(schema, true)};
+	MigrationPlan plan = {.fcinfo = fcinfo, .namespace = get_namespace_oid(schema, false)};
 
-	if (!OidIsValid(plan.namespace))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_SCHEMA), errmsg("schema \"%s\" does not exist", schema),
-				 errhint("Check airflow_pin.airflow_schema.")));
 	result_rows_begin(fcinfo);
 	SPI_connect();
 	plan.utc = migrates_in_utc(schema);

@@ -319,7 +319,7 @@ find_tables(void *arg)
 
 /*
  * pins(). Also tells the pins of a database whose Airflow tables are gone, but not that a version
- * is missing where its table is only locked: then it says who has locked it, and does not wait.
+ * is missing where its table is only locked, or in a schema that was not named: then it says that.
  */
 Datum
 airflow_pin_pins(PG_FUNCTION_ARGS)
@@ -332,7 +332,8 @@ airflow_pin_pins(PG_FUNCTION_ARGS)
 	result_rows_begin(fcinfo);
 	SPI_connect();
 	error = guarded_call(find_tables, &tables);
-	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+	if (error != NULL && (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+						  error->sqlerrcode == ERRCODE_INVALID_SCHEMA_NAME))
 		ReThrowError(error);
 	read_pins_in_force();
 	table = SPI_tuptable;
