@@ -7,6 +7,8 @@
  */
 #include "try_lock.h"
 
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/syscache.h"
 
@@ -26,15 +28,30 @@ try_lock_indexes(Oid relation)
 	return true;
 }
 
+/* It locks partitions, and other tables that inherit, as well. */
+static bool
+try_lock_children(Oid relation)
+{
+	ListCell *cell;
+
+	foreach (cell, find_inheritance_children(relation, NoLock))
+		if (!try_lock_for_reading(lfirst_oid(cell)))
+			return false;
+	return true;
+}
+
 /*
- * Take ACCESS SHARE on a table and its indexes, to the end of the transaction. Returns false, with
- * some of the locks perhaps taken, when one is not free at once or the table is gone.
+ * Take ACCESS SHARE on a table, its indexes and all that inherits from it, to the end of the
+ * transaction. Returns false, with some of the locks perhaps taken, when one is not free at once or
+ * a table is gone.
  */
 bool
 try_lock_for_reading(Oid relation)
 {
+	check_stack_depth();
 	return ConditionalLockRelationOid(relation, AccessShareLock) &&
-		   SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)) && try_lock_indexes(relation);
+		   SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)) &&
+		   try_lock_indexes(relation) && try_lock_children(relation);
 }
 
 /* Who is in the way, for a message, after try_lock_for_reading() has failed. */

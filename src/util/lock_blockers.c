@@ -14,7 +14,9 @@
 
 /* Those who wait count, too: a lock that is asked for conditionally does not pass them. */
 static const char *const blockers_sql =
-	"SELECT pg_catalog.string_agg(DISTINCT CASE WHEN l.pid IS NULL THEN 'a prepared transaction'"
+	"WITH RECURSIVE family (oid) AS (SELECT $1 UNION SELECT i.inhrelid FROM family f"
+	" JOIN pg_catalog.pg_inherits i ON i.inhparent OPERATOR(pg_catalog.=) f.oid)"
+	" SELECT pg_catalog.string_agg(DISTINCT CASE WHEN l.pid IS NULL THEN 'a prepared transaction'"
 	" ELSE pg_catalog.format('pid %s (%s)', l.pid,"
 	" COALESCE(CASE WHEN a.application_name OPERATOR(pg_catalog.<>) '' THEN a.application_name END,"
 	" a.backend_type, 'unknown')) END, ', ')"
@@ -23,9 +25,9 @@ static const char *const blockers_sql =
 	" WHERE l.locktype OPERATOR(pg_catalog.=) 'relation'"
 	" AND l.mode OPERATOR(pg_catalog.=) ANY ($3)"
 	" AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() IS NOT TRUE"
-	" AND l.database OPERATOR(pg_catalog.=) $2 AND (l.relation OPERATOR(pg_catalog.=) $1"
-	" OR l.relation OPERATOR(pg_catalog.=) ANY (SELECT i.indexrelid FROM pg_catalog.pg_index i"
-	" WHERE i.indrelid OPERATOR(pg_catalog.=) $1))";
+	" AND l.database OPERATOR(pg_catalog.=) $2 AND l.relation OPERATOR(pg_catalog.=) ANY"
+	" (SELECT f.oid FROM family f UNION ALL SELECT i.indexrelid FROM family f"
+	" JOIN pg_catalog.pg_index i ON i.indrelid OPERATOR(pg_catalog.=) f.oid)";
 
 /* The names of the lock modes that conflict with one, as pg_locks has them: a text array. */
 static Datum
@@ -41,8 +43,8 @@ conflicting_modes(LOCKMODE wanted)
 }
 
 /*
- * The other sessions that hold, or wait for, a lock on a table or an index of it that conflicts
- * with the wanted one: "pid 7 (migration), a prepared transaction". NULL when they are gone. In the
+ * The other sessions that hold, or wait for, a lock on a table, what inherits from it, or an index
+ * of either, that conflicts with the wanted one: "pid 7 (migration), a prepared transaction". NULL when they are gone. In the
  * caller's memory; needs a snapshot, and takes no lock on the table.
  */
 char *
