@@ -53,7 +53,7 @@ static const char *const sessions_sql =
 	"   0, 0, heap_blks_total FROM pg_stat_progress_cluster WHERE datid = (SELECT oid FROM here)),"
 	" working AS (SELECT pid FROM all_locks WHERE name IS NOT NULL"
 	"   AND (mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
-	"    OR name LIKE 'alembic\\_version%' AND mode = 'RowExclusiveLock')"
+	"    OR starts_with(name, 'alembic_version') AND mode = 'RowExclusiveLock')"
 	"  UNION SELECT pid FROM progress JOIN parts ON oid = relid),"
 	" of_client AS (SELECT s.pid, s.backend_start, w.pid IS NOT NULL AS working, h.pid AS holder"
 	"  FROM sessions s JOIN holder h ON h.usesysid = s.usesysid AND h.name = s.name"

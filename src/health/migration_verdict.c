@@ -32,7 +32,7 @@ static const char *const root_sql =
 	" SELECT f.pid, f.cancel_sql, a.state,"
 	"  coalesce(nullif(a.application_name, ''), a.usename, a.backend_type, 'not visible'),"
 	"  coalesce(extract(epoch FROM clock_timestamp() - a.state_change), 0)::bigint,"
-	"  substr(regexp_replace(a.query, '\\s+', ' ', 'g'), 1, 100)"
+	"  substr(regexp_replace(a.query, '[[:space:]]+', ' ', 'g'), 1, 100)"
 	" FROM found f LEFT JOIN pg_stat_activity a USING (pid)";
 
 /* "00:01:30" */

@@ -17,6 +17,8 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -24,6 +26,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "airflow/catalog.h"
 #include "health/block_walk.h"
@@ -118,6 +121,14 @@ filled_in(const Probe *probe, const char *text, const char *bad)
 	return result.data;
 }
 
+/* OID of a type of PostgreSQL's own. Its name as format_type() has it depends on settings. */
+static Oid
+catalog_type(const char *name)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+						   ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+}
+
 /* Does "table.column" or "table.column:type", perhaps with a "!" before it, hold? */
 static bool
 condition_holds(const Probe *probe, char *condition)
@@ -135,8 +146,7 @@ condition_holds(const Probe *probe, char *condition)
 	relation = get_relname_relid(table, probe->namespace);
 	number = OidIsValid(relation) ? get_attnum(relation, column) : InvalidAttrNumber;
 	return (number != InvalidAttrNumber &&
-			(type == NULL || strcmp(format_type_be(get_atttype(relation, number)), type) == 0)) !=
-		   negated;
+			(type == NULL || get_atttype(relation, number) == catalog_type(type))) != negated;
 }
 
 /* Do all the conditions, separated by blanks, hold? NULL: yes. */
@@ -394,6 +404,7 @@ keys_are_unique(const ProbeTable *table)
 
 	arg_datum(&args, OIDOID, ObjectIdGetDatum(table->relation));
 	arg_text(&args, table->rule->keys);
+	set_local("quote_all_identifiers", "off"); /* for pg_get_indexdef() */
 	query_run("SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid"
 			  " AND i.indpred IS NULL AND string_to_array($2, ', ') @>"
 			  " ARRAY(SELECT pg_get_indexdef(i.indexrelid, k, false)"

@@ -129,6 +129,18 @@ SELECT id, conf FROM dag_run WHERE id < 3 ORDER BY id;
 SELECT * FROM _dag_run_conf_kept;
 UPDATE dag_run SET conf = NULL;
 
+-- Settings of the caller hide nothing. (PostgreSQL 19 has no strings of the old kind any more.)
+UPDATE dag_run SET conf = decode('8005950e000000000000007d948c0161948c03eda08094732e', 'hex') WHERE id = 1;
+INSERT INTO xcom (dag_run_id, dag_id, task_id, run_id, key, value, timestamp) VALUES (1, 'd', 't', 'r1', 'k', 'no json', now());
+SET quote_all_identifiers = on;
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'standard_conforming_strings'
+    AND current_setting('server_version_num')::int < 190000 \g /dev/null
+SELECT check_name, severity, value, message FROM airflow_pin.bad_rows();
+RESET standard_conforming_strings;
+RESET quote_all_identifiers;
+DELETE FROM xcom;
+UPDATE dag_run SET conf = NULL;
+
 -- Large tables and large values are read in part.
 INSERT INTO xcom (dag_run_id, dag_id, task_id, run_id, key, value, timestamp)
     SELECT 1, 'd', 't', 'r1', i, 'bad', now() FROM generate_series(1, 12000) i;

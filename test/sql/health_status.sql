@@ -60,6 +60,13 @@ SELECT verdict FROM airflow_pin.migration_status();
 RESET ROLE;
 DROP ROLE airflow_pin_nobody;
 
+-- Strings of the old kind change no query, and nothing is said of them. (PostgreSQL 19 has none any more.)
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'standard_conforming_strings'
+    AND current_setting('server_version_num')::int < 190000 \g /dev/null
+SELECT verdict FROM airflow_pin.migration_status();
+SELECT count(*) FROM airflow_pin.preflight() WHERE severity = 'unknown';
+RESET standard_conforming_strings;
+
 -- Look-alikes in the caller's search_path are not used.
 CREATE SCHEMA trap;
 CREATE VIEW trap.pg_stat_activity AS SELECT 1 / 0 AS pid;
