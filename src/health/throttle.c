@@ -44,6 +44,14 @@ typedef struct ThrottleCall
 	const char *table; /* its quoted name */
 } ThrottleCall;
 
+/* The row of table throttle. */
+typedef struct InForce
+{
+	const char *label;
+	int limit;
+	const char *before; /* the DAGs' own limits, as JSON */
+} InForce;
+
 /* Trigger: a limit above the argument becomes the argument. */
 Datum
 airflow_pin_hold_max_active_runs(PG_FUNCTION_ARGS)
@@ -84,16 +92,22 @@ find_dag(ThrottleCall *call)
 						errhint("Bring DAGs back in smaller waves: airflow_pin.resume().")));
 }
 
-/* The label that is in force, in the SPI procedure's memory; NULL: there is none. */
-static const char *
-label_in_force(void)
+/* What is in force, in the SPI procedure's memory. Returns false when nothing is. */
+static bool
+read_in_force(InForce *in_force)
 {
 	OwnerScope scope;
 
 	owner_scope_enter(&scope, pin_relation("throttle"));
-	query_run("SELECT label FROM airflow_pin.throttle", NULL, false, 1);
+	query_run("SELECT label, max_active_runs, before::text FROM airflow_pin.throttle", NULL, false,
+			  1);
 	owner_scope_leave(&scope);
-	return SPI_processed > 0 ? row_text(0, 1) : NULL;
+	if (SPI_processed == 0)
+		return false;
+	in_force->label = row_required_text(0, 1);
+	in_force->limit = row_int(0, 2);
+	in_force->before = row_required_text(0, 3);
+	return true;
 }
 
 static bool
@@ -171,6 +185,28 @@ remember(const ThrottleCall *call)
 	owner_scope_leave(&scope);
 }
 
+/*
+ * Give back what was remembered, where nobody has set another limit since; a trigger holds it to
+ * the new one. Returns the number of DAGs.
+ */
+static int32
+raise_limits(const ThrottleCall *call, int32 limit, const char *before)
+{
+	QueryArgs args = {0};
+	OwnerScope scope;
+
+	arg_int(&args, limit);
+	arg_text(&args, before);
+	owner_scope_enter_foreign(&scope, call->dag);
+	query_run(psprintf("UPDATE %s d SET max_active_runs = b.value::int"
+					   " FROM jsonb_each_text($2::jsonb) b"
+					   " WHERE d.dag_id = b.key AND d.max_active_runs = $1",
+					   call->table),
+			  &args, false, 0);
+	owner_scope_leave(&scope);
+	return (int32) SPI_processed;
+}
+
 /* The trigger does the rest. Returns the number of DAGs. */
 static int32
 lower_limits(const ThrottleCall *call)
@@ -195,8 +231,9 @@ Datum
 airflow_pin_throttle(PG_FUNCTION_ARGS)
 {
 	ThrottleCall call = {.label = required_label(fcinfo)};
-	const char *other;
-	int32 lowered;
+	InForce earlier;
+	bool again;
+	int32 changed = 0;
 
 	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -205,36 +242,19 @@ airflow_pin_throttle(PG_FUNCTION_ARGS)
 	call.limit = PG_GETARG_INT32(1);
 	find_dag(&call);
 	SPI_connect();
-	other = label_in_force();
-	if (other != NULL && strcmp(other, call.label) != 0)
+	again = read_in_force(&earlier);
+	if (again && strcmp(earlier.label, call.label) != 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("runs are throttled under label \"%s\" already", other),
+						errmsg("runs are throttled under label \"%s\" already", earlier.label),
 						errhint("Call it with that label, or first unthrottle(%s).",
-								quote_literal_cstr(other))));
+								quote_literal_cstr(earlier.label))));
 	set_trigger(&call);
+	if (again && earlier.limit != call.limit)
+		changed = raise_limits(&call, earlier.limit, earlier.before);
 	remember(&call);
-	lowered = lower_limits(&call);
+	changed += lower_limits(&call);
 	SPI_finish();
-	PG_RETURN_INT32(lowered);
-}
-
-/* Give back what was remembered, where nobody has set another limit since. */
-static int32
-raise_limits(const ThrottleCall *call, int32 limit, const char *before)
-{
-	QueryArgs args = {0};
-	OwnerScope scope;
-
-	arg_int(&args, limit);
-	arg_text(&args, before);
-	owner_scope_enter_foreign(&scope, call->dag);
-	query_run(psprintf("UPDATE %s d SET max_active_runs = b.value::int"
-					   " FROM jsonb_each_text($2::jsonb) b"
-					   " WHERE d.dag_id = b.key AND d.max_active_runs = $1",
-					   call->table),
-			  &args, false, 0);
-	owner_scope_leave(&scope);
-	return (int32) SPI_processed;
+	PG_RETURN_INT32(changed);
 }
 
 /*

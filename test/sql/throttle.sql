@@ -24,6 +24,13 @@ SELECT max_active_runs, before FROM airflow_pin.throttle;
 SELECT airflow_pin.throttle('other', 2);
 SELECT airflow_pin.unthrottle('other');
 
+-- Higher again: each DAG gets its own limit back as far as the new one goes.
+SELECT airflow_pin.throttle('first day', 5);
+SELECT * FROM limits;
+SELECT airflow_pin.throttle('first day', 5);
+SELECT airflow_pin.throttle('first day', 4);
+SELECT * FROM limits;
+
 -- Back to what was, but for what somebody has lowered since.
 ALTER TABLE dag DISABLE TRIGGER airflow_pin_throttle;
 UPDATE dag SET max_active_runs = 7 WHERE dag_id = 'some';
