@@ -563,7 +563,7 @@ CREATE FUNCTION airflow_pin.export_runs(since timestamptz)
     RETURNS SETOF jsonb LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'airflow_pin_export_runs';
 COMMENT ON FUNCTION airflow_pin.export_runs(timestamptz) IS
-'The runs that are new or have changed since then, one JSON object each: dag_run, task_instances and xcoms, with all columns; what is needed to look at them after a backup was restored. Holds conf and XCom values: grant EXECUTE with care. Errors: 22004 since is NULL, 42P01 no Airflow tables, 42809 one of them is a view or has rules, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 55P03 a table is locked, naming who holds it.';
+'The runs that are new or have changed since then, one JSON object each: dag_run, task_instances and xcoms, with all columns; what is needed to look at them after a backup was restored. What no jsonb can hold (more than 256 MB, or \u0000) is NULL, but for the names of the run, and a WARNING says of which run and part. Holds conf and XCom values: grant EXECUTE with care. Errors: 22004 since is NULL, 42P01 no Airflow tables, 42809 one of them is a view or has rules, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 55P03 a table is locked, naming who holds it.';
 
 CREATE FUNCTION airflow_pin.migration_status(
         OUT verdict text, OUT pid integer, OUT phase text, OUT component text, OUT revision text,

@@ -1,34 +1,28 @@
 /*
  * rollback.c
- *		lost_on_rollback() and export_runs(): what would be lost when a backup is restored.
+ *		lost_on_rollback(): what would be lost when a backup is restored.
  *
  * What is newer than the backup is told by Airflow's own timestamps. Task instances and XComs are
  * looked for in runs that have changed since, by index: the scheduler touches dag_run.updated_at
  * whenever one of a run's tasks changes. Variables and connections have no timestamps, so changes
  * of them are those that the audit log knows.
  */
-#include "postgres.h"
+#include "rollback.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
 #include "health/relations.h"
 #include "health/try_lock.h"
 #include "util/guarded.h"
-#include "util/lock_blockers.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"
 
-#define RUNS_A_FETCH 100
-
 PG_FUNCTION_INFO_V1(airflow_pin_lost_on_rollback);
-PG_FUNCTION_INFO_V1(airflow_pin_export_runs);
 
 /*
  * One query a kind, by DAG; %1$s stands for the table and %2$s for another one, $1 for the time of
@@ -76,8 +70,9 @@ static const LossSource sources[] = {
 	{"log", "log", NULL, "dttm", BY_DAG("dag_id::text", "dttm", "%1$s WHERE dttm >= $1")},
 };
 
-static TimestampTz
-required_time(FunctionCallInfo fcinfo)
+/* The time of the backup, argument of both functions. */
+TimestampTz
+required_since(FunctionCallInfo fcinfo)
 {
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("since must not be null"),
@@ -168,7 +163,7 @@ read_loss(void *arg)
 Datum
 airflow_pin_lost_on_rollback(PG_FUNCTION_ARGS)
 {
-	TimestampTz since = required_time(fcinfo);
+	TimestampTz since = required_since(fcinfo);
 	const char *schema;
 
 	result_rows_begin(fcinfo);
@@ -186,72 +181,6 @@ airflow_pin_lost_on_rollback(PG_FUNCTION_ARGS)
 		ereport(NOTICE, (errmsg("%s could not be counted: %s", sources[i].kind, error->message)));
 		emit_locked(fcinfo, sources[i].kind);
 	}
-	SPI_finish();
-	return (Datum) 0;
-}
-
-/* A run with all that hangs on it; %1$s is the quoted schema. */
-static const char *const runs_sql =
-	"SELECT jsonb_build_object('dag_run', to_jsonb(r),"
-	" 'task_instances', (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.task_id, t.map_index),"
-	"  '[]') FROM %1$s.task_instance t WHERE t.dag_id = r.dag_id AND t.run_id = r.run_id),"
-	" 'xcoms', (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.task_id, x.map_index, x.key),"
-	"  '[]') FROM %1$s.xcom x WHERE x.dag_run_id = r.id))"
-	" FROM %1$s.dag_run r WHERE r.updated_at >= $1 ORDER BY r.id";
-
-static Oid
-lock_for_export(const char *schema, const char *table)
-{
-	Oid relation = required_relation(schema, table);
-
-	if (!try_lock_for_reading(relation))
-		raise_locked(relation, AccessShareLock, schema, table,
-					 "Try again when whoever holds it is done.");
-	return relation;
-}
-
-/* Emit the rows of a portal some at a time, so that no more of them are in memory. */
-static void
-emit_portal(FunctionCallInfo fcinfo, Portal portal)
-{
-	bool isnull = false;
-
-	do
-	{
-		SPI_cursor_fetch(portal, true, RUNS_A_FETCH);
-		for (uint64 row = 0; row < SPI_processed; row++)
-		{
-			Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull);
-
-			result_row(fcinfo, &value, &isnull);
-		}
-		SPI_freetuptable(SPI_tuptable);
-	} while (SPI_processed > 0);
-}
-
-/*
- * export_runs(since timestamptz)
- */
-Datum
-airflow_pin_export_runs(PG_FUNCTION_ARGS)
-{
-	Oid types[] = {TIMESTAMPTZOID};
-	Datum values[] = {TimestampTzGetDatum(required_time(fcinfo))};
-	const char *schema = airflow_schema();
-	Oid dag_run = lock_for_export(schema, "dag_run");
-	OwnerScope scope;
-	Portal portal;
-
-	(void) lock_for_export(schema, "task_instance");
-	(void) lock_for_export(schema, "xcom");
-	result_values_begin(fcinfo);
-	SPI_connect();
-	owner_scope_enter_foreign(&scope, dag_run);
-	portal = SPI_cursor_open_with_args(NULL, psprintf(runs_sql, quote_identifier(schema)), 1, types,
-									   values, NULL, true, 0);
-	emit_portal(fcinfo, portal);
-	SPI_cursor_close(portal);
-	owner_scope_leave(&scope);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -31,6 +31,17 @@ FROM airflow_pin.export_runs('2026-01-01 12:00+00') r;
 INSERT INTO dag_run (id, dag_id, run_id, run_type, updated_at) SELECT 100 + i, 'c', i, 'manual', '2026-01-02' FROM generate_series(1, 250) i;
 SELECT count(DISTINCT r #>> '{dag_run,run_id}') FROM airflow_pin.export_runs('2026-01-02') r;
 SELECT * FROM airflow_pin.export_runs(NULL);
+-- What no jsonb holds costs a run that part, and the others nothing.
+ALTER TABLE task_instance ALTER next_kwargs TYPE json;
+UPDATE task_instance SET next_kwargs = '{"a": "\u0000"}' WHERE run_id = 'new' AND task_id = 't1';
+SELECT r #>> '{dag_run,run_id}' AS run, r #>> '{dag_run,conf}' AS conf, r -> 'task_instances' = 'null' AS no_tasks, r #> '{xcoms,0,value}' AS xcom
+FROM airflow_pin.export_runs('2026-01-01 12:00+00') r WHERE r #>> '{dag_run,dag_id}' <> 'c';
+ALTER TABLE dag_run ALTER conf TYPE json;
+ALTER TABLE xcom ALTER value TYPE json;
+UPDATE dag_run SET conf = '"\u0000"' WHERE run_id = 'new';
+UPDATE xcom SET value = '"\u0000"' WHERE run_id = 'new';
+SELECT * FROM airflow_pin.export_runs('2026-01-01 12:00+00') r WHERE r #>> '{dag_run,run_id}' = 'new';
+UPDATE task_instance SET next_kwargs = NULL;
 
 -- Who only monitors may count, and not read.
 SET ROLE airflow_pin_monitor;
