@@ -543,7 +543,7 @@ CREATE FUNCTION airflow_pin.baseline(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'airflow_pin_baseline';
 COMMENT ON FUNCTION airflow_pin.baseline(text) IS
-'Takes figures before a migration and keeps them in baseline_figure under the label, for postflight(): rows (of tables that no migration should lose rows of; estimated above 100,000), dags, paused_dags, import_errors, serialized_dags, runs_last_hour, tasks_last_hour, failed_runs_last_hour, failed_tasks_last_hour, queue_age_seconds. One finding a figure, of severity info; unknown: it could not be read, and message says why, or who has locked the table. Errors: 22004 no label, 42710 the label has a baseline, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+'Takes figures before a migration and keeps them in baseline_figure under the label, for postflight(): rows (of tables that no migration should lose rows of; estimated above 100,000), dags, paused_dags, import_errors, serialized_dags, runs_last_hour, tasks_last_hour, failed_runs_last_hour, failed_tasks_last_hour, queue_age_seconds. One finding a figure, of severity info; unknown: it could not be read, and message says why, or who has locked the table; rows also where more than a fifth of a table that is only estimated has changed since its last ANALYZE, which is fix_sql. Errors: 22004 no label, 42710 the label has a baseline, 42P01 no Airflow tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
 
 CREATE FUNCTION airflow_pin.postflight(label text)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp

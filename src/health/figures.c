@@ -8,6 +8,7 @@
 #include "figures.h"
 
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
 #include "health/checks.h"
@@ -181,6 +182,36 @@ read_source(List *figures, const FigureSource *source, const char *schema, Findi
 					   unknown);
 }
 
+/*
+ * Has so much changed since the last ANALYZE that the estimate is none? An UPDATE of all rows
+ * doubles the file that it goes by, and a DELETE leaves it as it is.
+ */
+static bool
+estimate_is_stale(Oid relation, int64 rows)
+{
+	Datum changed = DirectFunctionCall1(pg_stat_get_mod_since_analyze, ObjectIdGetDatum(relation));
+
+	return DatumGetInt64(changed) > rows / 5;
+}
+
+static List *
+add_stale(List *figures, const char *table, const char *schema, FindingList *unknown)
+{
+	const char *name = quote_qualified_identifier(schema, table);
+
+	findings_add(unknown,
+				 &(Finding){.check_name = "rows",
+							.severity = SEVERITY_UNKNOWN,
+							.object = table,
+							.message = psprintf("table %s is too large to be counted, and more "
+												"than a fifth of it has changed since the last "
+												"ANALYZE",
+												table),
+							.hint = "Analyze it, and ask again.",
+							.fix_sql = psprintf("ANALYZE %s;", name)});
+	return add_unknown(figures, "rows", table);
+}
+
 /* Rows of a table: counted where it is small, else estimated from the catalog and the file. */
 static List *
 read_rows(List *figures, const char *table, const char *schema, FindingList *unknown)
@@ -191,6 +222,8 @@ read_rows(List *figures, const char *table, const char *schema, FindingList *unk
 	if (!OidIsValid(relation))
 		return figures;
 	estimate = relation_size(relation).estimated_rows;
+	if (estimate > COUNTED_ROWS && estimate_is_stale(relation, estimate))
+		return add_stale(figures, table, schema, unknown);
 	if (estimate > COUNTED_ROWS)
 		return add_figure(figures, "rows", table, estimate, true);
 	if (!may_read_table(unknown, "rows", table, relation))

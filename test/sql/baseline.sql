@@ -72,6 +72,21 @@ SELECT severity, message FROM airflow_pin.postflight('upgrade') WHERE object = '
 UPDATE airflow_pin.baseline_figure SET value = 78 WHERE figure = 'rows' AND object = 'dag_run';
 SELECT severity, message FROM airflow_pin.postflight('upgrade') WHERE object = 'dag_run';
 
+-- A large table is estimated, but not by what it was before most of it changed.
+ALTER TABLE log SET (autovacuum_enabled = off);
+INSERT INTO log (dttm) SELECT now() FROM generate_series(1, 110000);
+SELECT pg_stat_force_next_flush() \g /dev/null
+ANALYZE log;
+SELECT severity, object, value FROM airflow_pin.baseline('large') WHERE object = 'log';
+UPDATE log SET extra = repeat('x', 20);
+DELETE FROM log WHERE id > 20000;
+SELECT pg_stat_force_next_flush() \g /dev/null
+SELECT severity, object, value, message, hint, fix_sql FROM airflow_pin.postflight('large') WHERE object = 'log' AND check_name = 'rows';
+SELECT severity, object, value FROM airflow_pin.baseline('larger') WHERE object = 'log';
+VACUUM ANALYZE log;
+SELECT severity, object, value, threshold FROM airflow_pin.postflight('large') WHERE object = 'log' AND check_name = 'rows';
+TRUNCATE log;
+
 -- Who only monitors may compare, and not take a baseline.
 SET ROLE airflow_pin_monitor;
 SELECT count(*) > 0 AS compared FROM airflow_pin.postflight('upgrade');
