@@ -28,7 +28,9 @@ static const char *const sessions_sql =
 	"  ' revision ' || s.revision, ', ' || s.percent || ' % done', ', since ' || to_char("
 	"  clock_timestamp() - s.running_for, " MINUTE ")),"
 	" to_char(clock_timestamp() + s.eta, " MINUTE "),"
-	" CASE WHEN s.verdict = 'blocked' THEN 'by session ' || s.root_blocker END, s.next_action,"
+	" CASE WHEN s.verdict = 'blocked' AND s.root_blocker = 0 THEN 'by a prepared transaction'"
+	"  || coalesce(': ' || replace(s.end_sql, 'ROLLBACK PREPARED ', ''), '')"
+	"  WHEN s.verdict = 'blocked' THEN 'by session ' || s.root_blocker END, s.next_action,"
 	" s.revisions_left::text, (extract(epoch FROM s.left_low) / 60)::int::text,"
 	" ceil(extract(epoch FROM s.left_high) / 60)::int::text"
 	" FROM airflow_pin.migration_status() s ORDER BY s.pid";

@@ -48,6 +48,7 @@ EXPECTED = {
     'sql_airflow_pin_in_flight{col="oldest_seconds", kind="dag_run", state="queued"} > bool 7200': 1,
     'sql_airflow_pin_locks{col="waiting"}': 0,
     'sql_airflow_pin_locks{col="idle_in_transaction"}': 0,
+    'sql_airflow_pin_locks{col="prepared"}': 0,
     'sql_airflow_pin_migration{col="sessions", verdict="not running"}': 1,
     'sql_airflow_pin_migration{col="revisions_left"}': 0,
     'sql_airflow_pin_table{col="heap_bytes", relation="dag_run", fab="false"}': 8192,
