@@ -238,7 +238,8 @@ decide_and_record(void *arg)
 			!version_lock(&tables, &decision->effective.id))
 			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
 							errmsg("version %d of DAG \"%s\" was deleted",
-								   decision->effective.number, call->request->dag_id)));
+								   decision->effective.number, call->request->dag_id),
+							errhint("Pin a version that exists, or unpin the DAG.")));
 		decision_record(&tables, call->request, decision);
 	}
 	keep_decision(call);
