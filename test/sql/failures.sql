@@ -13,6 +13,8 @@ CALL lab.break('version_gone', 'DELETE FROM dag_version WHERE id = %L');
 CALL lab.break('content_gone', 'DELETE FROM serialized_dag WHERE dag_version_id = %L');
 CALL lab.break('overwritten', $$UPDATE serialized_dag SET dag_hash = 'other' WHERE dag_version_id = %L$$);
 CALL lab.break('bundle_moved', $$UPDATE dag SET bundle_name = 'other' WHERE dag_id = 'bundle_moved' AND %L <> ''$$);
+CALL lab.break('both_moved', $$WITH moved AS (UPDATE dag SET bundle_name = 'other' WHERE dag_id = 'both_moved')
+    UPDATE dag_version SET bundle_name = 'other' WHERE id = %L$$);
 CALL lab.break('bundle_unknown', $$UPDATE dag_version SET bundle_name = NULL WHERE id = %L$$);
 CALL lab.break('serializer', $$UPDATE serialized_dag SET data = jsonb_set(data, '{__version}', '4') WHERE dag_version_id = %L$$);
 CALL lab.break('no_tasks', $$UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = %L$$);
