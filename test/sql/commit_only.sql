@@ -37,6 +37,8 @@ SELECT airflow_pin.pin('d', 1, bundle_version => 'z');
 SELECT airflow_pin.pin('d', 2, bundle_version => 'a');
 
 -- Without a commit given, an older version is pinned at the commit that its last run had, ...
+SELECT bundle_version FROM airflow_pin.pin('d', 1, bundle_version => 'b');
+CALL lab.run('d', 'run_f');
 SELECT bundle_version FROM airflow_pin.pin('d', 1);
 -- ... or, never run, at its own.
 CALL lab.two_versions('fresh');
