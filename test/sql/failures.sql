@@ -63,6 +63,16 @@ CALL lab.run('overwritten', 'no_key_manual', 'manual');
 \echo :SQLSTATE
 ROLLBACK;
 
+-- A statement that is cancelled, or out of time, ends: that is no reason for a failed run.
+CREATE FUNCTION lab.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); RETURN NEW; END';
+CREATE TRIGGER slow BEFORE INSERT ON airflow_pin.run_decision FOR EACH ROW EXECUTE FUNCTION lab.slow();
+SET statement_timeout = '100 ms';
+CALL lab.run('overwritten', 'out of time');
+\echo :SQLSTATE
+RESET statement_timeout;
+DROP TRIGGER slow ON airflow_pin.run_decision;
+SELECT count(*) FROM lab.runs WHERE run_id = 'out of time';
+
 -- Rows that Airflow's own constraints refuse are refused by them.
 \set VERBOSITY terse
 INSERT INTO dag_run (dag_id, run_id, state) VALUES ('overwritten', 'no type', 'queued');

@@ -88,6 +88,13 @@ UPDATE airflow_pin.pinned_version SET valid_from = '2000-01-02', expires_at = '2
 CALL lab.run('two', 'two_after');
 SELECT run_id, version FROM lab.runs WHERE dag_id = 'two' ORDER BY run_id COLLATE "C";
 
+-- A pin that has expired is entered in history before the next one.
+CALL lab.two_versions('over');
+SELECT version_number FROM airflow_pin.pin('over', 1, expires_at => '2999-01-01');
+UPDATE airflow_pin.pinned_version SET valid_from = '2000-01-01', expires_at = '2000-01-02' WHERE dag_id = 'over';
+SELECT version_number FROM airflow_pin.pin('over', 2);
+SELECT event, v1, v2 FROM lab.history WHERE dag_id = 'over';
+
 -- Plain DML on pinned_version acts at once, too.
 DELETE FROM airflow_pin.pinned_version WHERE dag_id = 'two';
 CALL lab.run('two', 'two_none');
