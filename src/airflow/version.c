@@ -146,6 +146,28 @@ version_lock(const AirflowTables *tables, const pg_uuid_t *id)
 	return SPI_processed > 0;
 }
 
+/*
+ * Keep the content of a locked version from being changed until the end of the transaction, and
+ * read the version anew, as whoever was changing it has left it. Waits for them.
+ */
+void
+version_lock_content(const AirflowTables *tables, DagVersion *version)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_uuid(&args, &version->id);
+	run_as_airflow(tables, &plan,
+				   psprintf("WITH content AS (SELECT 1 FROM %1$s.serialized_dag"
+							" WHERE dag_version_id = $1 FOR SHARE),"
+							" code AS (SELECT 1 FROM %1$s.dag_code"
+							" WHERE dag_version_id = $1 FOR SHARE)"
+							" SELECT count(*) FROM content, code",
+							tables->quoted_schema),
+				   &args);
+	(void) version_by_id(tables, &version->id, version);
+}
+
 /* The numbers of the DAG's versions for a message, newest first and at most 20 of them. */
 char *
 version_numbers(const AirflowTables *tables, const char *dag_id)
