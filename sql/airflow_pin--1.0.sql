@@ -60,7 +60,7 @@ COMMENT ON TABLE airflow_pin.pinned_version IS
 'Pins in force and scheduled. Of a DAG''s rows that are valid when a run is inserted, the one with the latest valid_from rules; none: new runs get the latest version. Change it with pin(), unpin() and rollback().';
 COMMENT ON COLUMN airflow_pin.pinned_version.dag_id IS 'The DAG that is pinned.';
 COMMENT ON COLUMN airflow_pin.pinned_version.valid_from IS
-'The pin is valid from then on; in the future: it is scheduled.';
+'The pin is valid from then on; in the future, and after pinned_at: it is scheduled.';
 COMMENT ON COLUMN airflow_pin.pinned_version.version_number IS
 'The version that the DAG is held at, as Airflow numbers them.';
 COMMENT ON COLUMN airflow_pin.pinned_version.dag_version_id IS
