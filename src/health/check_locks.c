@@ -66,6 +66,21 @@ check_locks(const Preflight *preflight)
 		findings_add(findings, &none);
 }
 
+/*
+ * Old transactions that hold back VACUUM, by a snapshot or by an id of their own. Prepared ones with
+ * locks on Airflow's tables are check_locks()'s.
+ */
+static const char *const long_sql =
+	"SELECT format('pid %s (%s)', pid, coalesce(nullif(application_name, ''), usename)),"
+	" xact_start, state, format('SELECT pg_terminate_backend(%s);', pid)"
+	" FROM pg_stat_activity"
+	" WHERE datname = current_database() AND backend_type = 'client backend'"
+	" AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backend_pid()"
+	" UNION ALL SELECT p.name, x.prepared, 'prepared', format('ROLLBACK PREPARED %L;', x.gid)"
+	" FROM pg_prepared_xacts x, LATERAL (SELECT format('PREPARE TRANSACTION %L', x.gid) AS name) p"
+	" WHERE x.database = current_database()"
+	" AND p.name NOT IN (SELECT query FROM airflow_pin.locks() WHERE pid IS NULL)";
+
 /* Transactions that hold back VACUUM, and for which CREATE INDEX CONCURRENTLY waits. */
 void
 check_long_transactions(const Preflight *preflight)
@@ -82,13 +97,12 @@ check_long_transactions(const Preflight *preflight)
 		findings_add(findings, &finding);
 		return;
 	}
-	query_run("SELECT format('pid %s (%s)', pid, coalesce(nullif(application_name, ''), usename)),"
-			  " date_trunc('second', clock_timestamp() - xact_start)::text, state,"
-			  " format('SELECT pg_terminate_backend(%s);', pid) FROM pg_stat_activity"
-			  " WHERE datname = current_database() AND backend_type = 'client backend'"
-			  " AND xact_start < clock_timestamp() - interval '1 hour' AND backend_xmin IS NOT NULL"
-			  " AND pid <> pg_backend_pid() ORDER BY xact_start",
-			  NULL, true, 0);
+	query_run(
+		psprintf("SELECT object, date_trunc('second', clock_timestamp() - since)::text, state,"
+				 " fix FROM (%s) t (object, since, state, fix)"
+				 " WHERE since < clock_timestamp() - interval '1 hour' ORDER BY since",
+				 long_sql),
+		NULL, true, 0);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		finding.severity = SEVERITY_WARNING;
