@@ -86,12 +86,6 @@ static const CatalogCheck catalog_checks[] = {
 	 "  'idle_session_timeout', 'transaction_timeout') AND s.setting !~ '^0[a-z]*$' ORDER BY 2, 3",
 	 "no timeout is set for the server, a role or this database",
 	 "Where it is the migrating role's, set it to 0 for the migration."},
-	{"connections",
-	 "SELECT 'warning', NULL, u.used::text, current_setting('max_connections'), format('%s of %s"
-	 " connections are in use', u.used, current_setting('max_connections')), NULL"
-	 " FROM (SELECT count(*) AS used FROM pg_stat_activity WHERE backend_type = 'client backend') u"
-	 " WHERE u.used > 0.9 * current_setting('max_connections')::int",
-	 "connections are left", "Stop schedulers, API servers and workers before the migration."},
 	{"replication_slots",
 	 "SELECT 'warning', s.slot_name::text, pg_size_pretty(w.behind), CASE WHEN s.active THEN '1 "
 	 "GB' END,"
@@ -108,6 +102,16 @@ static const CatalogCheck catalog_checks[] = {
 	 " stays until it works', last_failed_time), NULL FROM pg_stat_archiver"
 	 " WHERE last_failed_time > coalesce(last_archived_time, '-infinity')",
 	 "archiving WAL does not fail", "Mend archive_command before the migration fills the disk."},
+};
+
+/* Of what only some roles see. */
+static const CatalogCheck session_checks[] = {
+	{"connections",
+	 "SELECT 'warning', NULL, u.used::text, current_setting('max_connections'), format('%s of %s"
+	 " connections are in use', u.used, current_setting('max_connections')), NULL"
+	 " FROM (SELECT count(*) AS used FROM pg_stat_activity WHERE backend_type = 'client backend') u"
+	 " WHERE u.used > 0.9 * current_setting('max_connections')::int",
+	 "connections are left", "Stop schedulers, API servers and workers before the migration."},
 };
 
 static const CatalogCheck schema_checks[] = {
@@ -154,4 +158,6 @@ check_catalog(const Preflight *preflight)
 	zone = role_time_zone(role);
 	arg_text(&args, time_zone_is_utc(zone) ? NULL : zone);
 	run_catalog_checks(preflight->findings, catalog_checks, lengthof(catalog_checks), &args);
+	if (sessions_visible(preflight->findings, session_checks[0].name))
+		run_catalog_checks(preflight->findings, session_checks, lengthof(session_checks), &args);
 }
