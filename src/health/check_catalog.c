@@ -116,15 +116,24 @@ static const CatalogCheck session_checks[] = {
 
 static const CatalogCheck schema_checks[] = {
 	{"invalid_indexes",
-	 "SELECT 'warning', i.relname::text, t.relname::text, NULL, format('index %s of %s is invalid: "
-	 "it"
-	 " is written and not used', i.relname, t.relname),"
-	 " format('REINDEX INDEX CONCURRENTLY %I.%I;', n.nspname, i.relname)"
-	 " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = "
-	 "x.indrelid"
-	 " JOIN pg_namespace n ON n.oid = i.relnamespace"
-	 " WHERE x.indrelid = ANY ($1) AND NOT x.indisvalid ORDER BY 2",
-	 "all indexes are valid", "It is what a CREATE INDEX CONCURRENTLY left that failed."},
+	 "SELECT CASE WHEN b.building THEN 'info' ELSE 'warning' END, i.relname::text, t.relname::text,"
+	 " NULL, format('index %s of %s %s', i.relname, t.relname, CASE WHEN b.building THEN"
+	 "  'is being built: a migration waits until that is done' WHEN i.relkind = 'I' THEN"
+	 "  'is invalid: not every partition has its part of it' WHEN b.left_by_reindex THEN"
+	 "  'is invalid: a REINDEX CONCURRENTLY that failed has left it'"
+	 "  ELSE 'is invalid: it is written and not used' END),"
+	 " CASE WHEN b.building OR i.relkind = 'I' THEN NULL WHEN b.left_by_reindex"
+	 "  THEN format('DROP INDEX %I.%I;', n.nspname, i.relname)"
+	 "  ELSE format('REINDEX INDEX CONCURRENTLY %I.%I;', n.nspname, i.relname) END"
+	 " FROM pg_class t JOIN pg_index x ON x.indrelid IN (t.oid, t.reltoastrelid)"
+	 " JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = i.relnamespace,"
+	 " LATERAL (SELECT i.relname ~ '_cc(new|old)[0-9]*$' AS left_by_reindex, EXISTS (SELECT"
+	 "  FROM pg_locks l JOIN pg_stat_progress_create_index p USING (pid)"
+	 "  WHERE l.relation = x.indrelid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted"
+	 "  AND p.datname = current_database()) AS building) b"
+	 " WHERE t.oid = ANY ($1) AND NOT x.indisvalid ORDER BY 2",
+	 "all indexes are valid",
+	 "It is what CREATE or REINDEX INDEX CONCURRENTLY leaves when it fails."},
 	{"unvalidated_constraints",
 	 "SELECT 'warning', t.relname::text, k.conname::text, NULL, format('constraint %s of %s was "
 	 "never"

@@ -31,6 +31,25 @@ SELECT fix_sql FROM findings WHERE severity <> 'ok' AND check_name <> 'invalid_i
 SELECT object FROM findings WHERE check_name = 'owners';
 UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'dag_run_pkey'::regclass;
 
+-- What a REINDEX CONCURRENTLY has left is dropped, also of a TOAST table; an index that lacks partitions is not built
+-- again. (Indexes that are being built: test/server-checks.)
+CREATE INDEX log_extra_ccnew ON log (extra);
+CREATE INDEX log_extra_ccold12 ON log (extra);
+CREATE INDEX log_success ON log (extra);
+CREATE TABLE xcom (key text) PARTITION BY LIST (key);
+CREATE TABLE xcom_1 PARTITION OF xcom FOR VALUES IN ('a');
+CREATE INDEX xcom_key ON ONLY xcom (key);
+SELECT oid AS log, reltoastrelid AS log_toast FROM pg_class WHERE oid = 'log'::regclass \gset
+UPDATE pg_index SET indisvalid = false
+    WHERE indrelid = :log_toast OR indexrelid IN ('log_extra_ccnew'::regclass, 'log_extra_ccold12'::regclass, 'log_success'::regclass);
+SELECT severity, replace(object, :'log', 'OID') AS object, value, replace(message, :'log', 'OID') AS message,
+       replace(fix_sql, :'log', 'OID') AS fix_sql
+FROM findings WHERE check_name = 'invalid_indexes' ORDER BY 2;
+UPDATE pg_index SET indisvalid = true WHERE indrelid = :log_toast;
+DROP TABLE xcom;
+SELECT fix_sql FROM findings WHERE check_name = 'invalid_indexes' ORDER BY 1 \gexec
+DROP INDEX log_success;
+
 -- Settings of the migrating role, or of its database; else those of this session.
 ALTER TABLE task_instance RENAME COLUMN id TO uuid;
 ALTER TABLE task_instance ALTER trigger_timeout TYPE timestamp;
