@@ -81,8 +81,7 @@ add_large_table(const Written *written, const AirflowRelation *relation, int64 t
 }
 
 static void
-add_leftover(FindingList *findings, const char *schema, const AirflowRelation *relation,
-			 int64 total)
+add_leftover(FindingList *findings, const AirflowRelation *relation, int64 total)
 {
 	Finding finding = {.check_name = "leftovers"};
 
@@ -92,14 +91,12 @@ add_leftover(FindingList *findings, const char *schema, const AirflowRelation *r
 	finding.threshold = pretty(LARGE_LEFTOVER);
 	finding.message = "rows that an earlier migration or \"airflow db clean\" set aside";
 	finding.hint = "Airflow does not read them: keep what you need elsewhere, then drop the table.";
-	finding.fix_sql =
-		psprintf("DROP TABLE %s;", quote_qualified_identifier(schema, relation->name));
+	finding.fix_sql = psprintf("DROP TABLE %s;", qualified_name(relation));
 	findings_add(findings, &finding);
 }
 
 static void
-add_dead_rows(FindingList *findings, const char *schema, const AirflowRelation *relation,
-			  const RelationSize *size)
+add_dead_rows(FindingList *findings, const AirflowRelation *relation, const RelationSize *size)
 {
 	int64 dead = DatumGetInt64(
 		DirectFunctionCall1(pg_stat_get_dead_tuples, ObjectIdGetDatum(relation->oid)));
@@ -112,8 +109,7 @@ add_dead_rows(FindingList *findings, const char *schema, const AirflowRelation *
 	finding.threshold = psprintf("%d and a fifth of the rows", MANY_DEAD_ROWS);
 	finding.message = psprintf("%s has " INT64_FORMAT " dead rows", relation->name, dead);
 	finding.hint = "Steps that scan the table read them all.";
-	finding.fix_sql =
-		psprintf("VACUUM (ANALYZE) %s;", quote_qualified_identifier(schema, relation->name));
+	finding.fix_sql = psprintf("VACUUM (ANALYZE) %s;", qualified_name(relation));
 	findings_add(findings, &finding);
 }
 
@@ -138,7 +134,7 @@ check_table_sizes(const Preflight *preflight)
 		all += total;
 		if (!relation->leftover && total >= LARGE_TABLE)
 			add_large_table(&written, relation, total);
-		add_dead_rows(findings, schema, relation, &size);
+		add_dead_rows(findings, relation, &size);
 	}
 	finding.value = pretty(all);
 	finding.message = "size of all tables of Airflow and FAB";
@@ -159,7 +155,7 @@ check_leftovers(const Preflight *preflight)
 		if (!relation->leftover)
 			continue;
 		size = relation_size(relation->oid);
-		add_leftover(preflight->findings, preflight->schema, relation, relation_total_bytes(&size));
+		add_leftover(preflight->findings, relation, relation_total_bytes(&size));
 		found++;
 	}
 	if (found == 0)

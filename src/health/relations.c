@@ -109,6 +109,14 @@ airflow_relations(const char *schema)
 	return relations;
 }
 
+/* How SQL calls a relation: a partition may be in another schema than its table. */
+const char *
+qualified_name(const AirflowRelation *relation)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation->oid)),
+									  relation->name);
+}
+
 /* An SQL array of their OIDs, in their order. */
 Datum
 relation_oids(List *relations)

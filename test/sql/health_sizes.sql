@@ -59,6 +59,14 @@ INSERT INTO xcom SELECT 'a' FROM generate_series(1, 1000);
 SELECT relation, total_bytes > 0 AS has_bytes FROM airflow_pin.table_sizes() WHERE relation IN ('xcom', 'first_part');
 SELECT * FROM pg_temp.differs();
 
+-- A partition in another schema is called by its own name.
+CREATE SCHEMA archive;
+CREATE TABLE "_airflow_moved__runs" (id int) PARTITION BY LIST (id);
+CREATE TABLE archive."Moved" PARTITION OF "_airflow_moved__runs" DEFAULT;
+SELECT fix_sql FROM airflow_pin.preflight() WHERE check_name = 'leftovers' AND object = 'Moved';
+DROP SCHEMA archive CASCADE;
+DROP TABLE "_airflow_moved__runs";
+
 -- Time of a rewrite: 100 GB in one to two hours, or at the rate that was measured.
 SHOW airflow_pin.rewrite_mb_per_second;
 CREATE FUNCTION pg_temp.mb_per_second() RETURNS TABLE (low numeric, high numeric) LANGUAGE sql AS $$
