@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 
+#include "compat.h"
 #include "health/catalog_check.h"
 #include "health/relations.h"
 #include "health/role_setting.h"
@@ -141,7 +142,8 @@ static const CatalogCheck schema_checks[] = {
 	 " format('ALTER TABLE %I.%I VALIDATE CONSTRAINT %I;', n.nspname, t.relname, k.conname)"
 	 " FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid"
 	 " JOIN pg_namespace n ON n.oid = t.relnamespace"
-	 " WHERE k.conrelid = ANY ($1) AND NOT k.convalidated ORDER BY 2, 3",
+	 " WHERE k.conrelid = ANY ($1) AND NOT k.convalidated AND " CONSTRAINT_IS_ENFORCED
+	 " ORDER BY 2, 3",
 	 "all constraints are validated", "bad_rows() and fab_report() tell which rows break it."},
 };
 

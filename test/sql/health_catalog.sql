@@ -50,6 +50,19 @@ DROP TABLE xcom;
 SELECT fix_sql FROM findings WHERE check_name = 'invalid_indexes' ORDER BY 1 \gexec
 DROP INDEX log_success;
 
+-- A foreign key of a partitioned table is dropped from that, not from its partitions.
+CREATE TABLE lab.note (run int CONSTRAINT of_run REFERENCES dag_run (id)) PARTITION BY LIST (run);
+CREATE TABLE lab.note_1 PARTITION OF lab.note DEFAULT;
+SELECT object, fix_sql FROM airflow_pin.preflight() WHERE check_name = 'foreign_keys';
+DROP TABLE lab.note;
+
+-- What PostgreSQL 18 does not enforce need not be valid.
+SELECT current_setting('server_version_num')::int >= 180000 AS may_be_unenforced \gset
+\if :may_be_unenforced
+ALTER TABLE task_instance ADD CONSTRAINT unenforced CHECK (try_number > 0) NOT ENFORCED;
+\endif
+SELECT severity, message FROM findings WHERE check_name = 'unvalidated_constraints';
+
 -- Settings of the migrating role, or of its database; else those of this session.
 ALTER TABLE task_instance RENAME COLUMN id TO uuid;
 ALTER TABLE task_instance ALTER trigger_timeout TYPE timestamp;
