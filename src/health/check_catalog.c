@@ -63,30 +63,32 @@ static const CatalogCheck catalog_checks[] = {
 	 "the migrating role's TimeZone makes no step rewrite a table",
 	 "The environment variable PGTZ of the migrating client goes before it."},
 	{"timeouts",
-	 "SELECT 'warning', s.whose, s.name || '=' || s.setting, NULL, format('%s is set there: it "
-	 "would"
-	 " end a migration of more than that', s.name), NULL"
-	 " FROM (SELECT concat_ws(' ', CASE WHEN r.setdatabase > 0 THEN 'database' END,"
-	 "   CASE WHEN r.setdatabase > 0 THEN quote_ident(current_database()) END,"
-	 "   CASE WHEN r.setrole > 0 THEN 'role ' || quote_ident(pg_get_userbyid(r.setrole)) END) AS "
-	 "whose,"
-	 "   split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS setting"
-	 "  FROM pg_db_role_setting r, unnest(r.setconfig) c"
-	 "  WHERE r.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = "
+	 "SELECT 'warning', s.whose, g.name || '=' || s.setting, '0', format('%s of a new session of"
+	 " role %s is %s: it would end a migration of more than that', g.name, pg_get_userbyid($2),"
+	 "  s.setting), format('ALTER ROLE %I IN DATABASE %I SET %I = 0;', pg_get_userbyid($2),"
+	 "  current_database(), g.name)"
+	 " FROM pg_settings g, LATERAL (SELECT * FROM (SELECT r.setrole = 0, r.setdatabase = 0,"
+	 "   coalesce(nullif(concat_ws(' ',"
+	 "    CASE WHEN r.setdatabase > 0 THEN 'database ' || quote_ident(current_database()) END,"
+	 "    CASE WHEN r.setrole > 0 THEN 'role ' || quote_ident(pg_get_userbyid(r.setrole)) END),"
+	 "    ''), 'all roles'), substr(c, strpos(c, '=') + 1)"
+	 "   FROM pg_db_role_setting r, unnest(r.setconfig) c WHERE r.setrole IN (0, $2)"
+	 "   AND r.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = "
 	 "current_database()))"
-	 "  UNION ALL SELECT 'server', g.name, g.reset_val || g.unit FROM pg_settings g"
-	 "  WHERE g.source IN ('configuration file', 'command line', 'environment variable')"
+	 "   AND lower(split_part(c, '=', 1)) = g.name"
+	 "  UNION ALL SELECT true, NULL, 'server', g.reset_val || g.unit"
+	 "   WHERE g.source IN ('configuration file', 'command line', 'environment variable')"
 	 /* What this session has set hides what it began with. */
-	 "   OR g.source = 'session' AND NOT EXISTS (SELECT FROM pg_db_role_setting r, "
-	 "    unnest(r.setconfig) c"
-	 "    WHERE r.setdatabase IN (0, (SELECT d.oid FROM pg_database d"
-	 "     WHERE d.datname = current_database()))"
-	 "    AND r.setrole IN (0, (SELECT u.oid FROM pg_roles u WHERE u.rolname = session_user))"
-	 "    AND split_part(c, '=', 1) = g.name)) s"
-	 " WHERE s.name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',"
-	 "  'idle_session_timeout', 'transaction_timeout') AND s.setting !~ '^0[a-z]*$' ORDER BY 2, 3",
-	 "no timeout is set for the server, a role or this database",
-	 "Where it is the migrating role's, set it to 0 for the migration."},
+	 "    OR g.source = 'session' AND NOT EXISTS (SELECT FROM pg_db_role_setting r, "
+	 "     unnest(r.setconfig) c"
+	 "     WHERE r.setdatabase IN (0, (SELECT d.oid FROM pg_database d"
+	 "      WHERE d.datname = current_database()))"
+	 "     AND r.setrole IN (0, (SELECT u.oid FROM pg_roles u WHERE u.rolname = session_user))"
+	 "     AND split_part(c, '=', 1) = g.name)) v (of_any, in_any, whose, setting)"
+	 "  ORDER BY v.of_any, v.in_any LIMIT 1) s"
+	 " WHERE g.name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',"
+	 "  'idle_session_timeout', 'transaction_timeout') AND s.setting ~ '[1-9]' ORDER BY 2, 3",
+	 "no timeout ends a session of the migrating role", "Set it to 0 for the migration."},
 	{"replication_slots",
 	 "SELECT 'warning', s.slot_name::text, pg_size_pretty(w.behind), CASE WHEN s.active THEN '1 "
 	 "GB' END,"

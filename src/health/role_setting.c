@@ -37,13 +37,13 @@ role_setting(Oid role, const char *name)
 	return SPI_processed > 0 ? row_text(0, 1) : NULL;
 }
 
-/* The role's TimeZone; without one of its own, or of the database, that of this session. */
+/* The role's TimeZone; without one of its own, or of the database, that this session began with. */
 const char *
 role_time_zone(Oid role)
 {
 	const char *zone = role_setting(role, "timezone");
 
-	return zone ? zone : GetConfigOption("TimeZone", false, false);
+	return zone ? zone : GetConfigOptionResetString("TimeZone");
 }
 
 /*

@@ -3,7 +3,6 @@
 \getenv abs_srcdir PG_ABS_SRCDIR
 \i :abs_srcdir/fixtures/begin.sql
 \i :abs_srcdir/fixtures/health.sql
-SET TimeZone = 'UTC';
 CREATE VIEW findings AS
     SELECT check_name, severity, object, value, threshold, message, fix_sql FROM airflow_pin.preflight()
     WHERE check_name IN ('owners', 'schema_privileges', 'extensions', 'invalid_indexes', 'unvalidated_constraints', 'time_zone',
@@ -67,19 +66,40 @@ SELECT severity, message FROM findings WHERE check_name = 'unvalidated_constrain
 ALTER TABLE task_instance RENAME COLUMN id TO uuid;
 ALTER TABLE task_instance ALTER trigger_timeout TYPE timestamp;
 UPDATE alembic_version SET version_num = '5f2621c13b39';
-SELECT check_name, severity FROM findings WHERE check_name IN ('time_zone', 'extensions');
-SET TimeZone = 'Europe/Berlin';
+ALTER ROLE airflow_pin_migrator SET TimeZone = 'Europe/Berlin';
 SELECT severity, object, value, threshold, message, replace(fix_sql, current_database(), 'this') AS fix_sql FROM findings WHERE check_name = 'time_zone';
+SELECT DISTINCT rewrites FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
 ALTER ROLE airflow_pin_migrator SET TimeZone = 'Etc/UTC';
 SELECT check_name, severity FROM findings WHERE check_name = 'time_zone';
-ALTER ROLE airflow_pin_migrator SET TimeZone = 'Asia/Tokyo';
-SET TimeZone = 'UTC';
-SELECT severity, object, value FROM findings WHERE check_name = 'time_zone';
-SELECT DISTINCT rewrites FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
 ALTER ROLE airflow_pin_migrator RESET TimeZone;
-ALTER ROLE airflow_pin_migrator SET statement_timeout = '30s';
-ALTER ROLE airflow_pin_migrator SET lock_timeout = '0';
-SELECT check_name, severity, object, value, message FROM findings WHERE check_name = 'timeouts';
+-- What the caller sets for itself does not reach the migrating role's sessions.
+SELECT reset_val AS began_with FROM pg_settings WHERE name = 'TimeZone' \gset
+SELECT severity, value = :'began_with' AS began_with FROM findings WHERE check_name = 'time_zone';
+SET TimeZone = 'UTC';
+SELECT severity, value = :'began_with' AS began_with FROM findings WHERE check_name = 'time_zone';
+
+-- Timeouts: what is set for the role in the database goes before what is set for the role, that before what is set for
+-- the database, that before what is set for all roles.
+CREATE VIEW timeouts AS SELECT severity, replace(object, current_database(), 'this') AS object, value, threshold,
+        replace(message, current_database(), 'this') AS message, replace(fix_sql, current_database(), 'this') AS fix_sql
+    FROM findings WHERE check_name = 'timeouts';
+CREATE ROLE airflow_pin_analyst;
+ALTER ROLE airflow_pin_analyst SET statement_timeout = '1s';
+SELECT severity, message FROM timeouts;
+ALTER ROLE ALL SET lock_timeout = '1min';
+SELECT * FROM timeouts;
+SELECT current_database() AS this \gset
+ALTER DATABASE :"this" SET lock_timeout = '2min';
+SELECT object, value FROM timeouts;
+ALTER ROLE airflow_pin_migrator SET lock_timeout = '3min';
+SELECT object, value FROM timeouts;
+ALTER ROLE airflow_pin_migrator IN DATABASE :"this" SET lock_timeout = '4min';
+SELECT object, value FROM timeouts;
+ALTER ROLE airflow_pin_migrator IN DATABASE :"this" SET lock_timeout = '0min';
+SELECT severity FROM timeouts;
+ALTER ROLE ALL RESET lock_timeout;
+ALTER DATABASE :"this" RESET lock_timeout;
+DROP ROLE airflow_pin_analyst;
 
 -- pgcrypto where step 0042 does not find it. (The catalog is written to: it need not be installed.)
 CREATE SCHEMA tools;

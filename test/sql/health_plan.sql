@@ -3,7 +3,7 @@
 \set SHOW_CONTEXT never
 \pset pager off
 SET client_min_messages = warning;
-SET TimeZone = 'UTC';
+ALTER ROLE CURRENT_USER SET TimeZone = 'UTC';
 DROP EXTENSION IF EXISTS airflow_pin CASCADE;
 DROP SCHEMA IF EXISTS airflow_pin, lab, public CASCADE;
 CREATE SCHEMA public;
@@ -92,11 +92,11 @@ WHERE start = '2.11.2' AND target = '3.3.2' AND updates_rows ORDER BY step;
 -- 0051 rewrites task_instance, but not in a session whose TimeZone is UTC.
 CALL lab.become('5f2621c13b39', NULL);
 SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
-SET TimeZone = 'Europe/Berlin';
+ALTER ROLE CURRENT_USER SET TimeZone = 'Europe/Berlin';
 SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
-SET TimeZone = 'Etc/GMT+1';
+ALTER ROLE CURRENT_USER SET TimeZone = 'Etc/GMT+1';
 SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
-SET TimeZone = 'UTC';
+ALTER ROLE CURRENT_USER SET TimeZone = 'UTC';
 
 -- All of ab_user_role's steps.
 SELECT relation, operation, lock_mode, rewrites, scans FROM lab.plan
@@ -194,3 +194,4 @@ SELECT * FROM airflow_pin.migration_plan();
 SET airflow_pin.airflow_schema = 'nowhere';
 SELECT * FROM airflow_pin.migration_plan();
 \echo :LAST_ERROR_SQLSTATE
+ALTER ROLE CURRENT_USER RESET TimeZone;
