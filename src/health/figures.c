@@ -18,7 +18,8 @@
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-#define COUNTED_ROWS 100000 /* tables of more rows are estimated */
+#define COUNTED_ROWS 100000 /* tables of more rows are estimated, or of more bytes */
+#define COUNTED_BYTES ((int64) 256 * 1024 * 1024)
 #define NEWEST_RUNS "100000"
 #define RECENT_RUNS "10000" /* of those, whose tasks are looked at */
 
@@ -181,18 +182,35 @@ read_source(List *figures, const FigureSource *source, const char *schema, Findi
 					   unknown);
 }
 
-/* Rows of a table: counted where it is small, else estimated from the catalog and the file. */
+static void
+add_unanalyzed(FindingList *unknown, const char *schema, const char *table)
+{
+	Finding finding = {.check_name = "rows", .severity = SEVERITY_UNKNOWN, .object = table};
+
+	finding.message = psprintf("table %s is large and was never analyzed", table);
+	finding.hint = "ANALYZE it; until then its rows are not compared.";
+	finding.fix_sql = psprintf("ANALYZE %s;", quote_qualified_identifier(schema, table));
+	findings_add(unknown, &finding);
+}
+
+/* Rows of a table: counted where it is small, else estimated from the catalog and the files. */
 static List *
 read_rows(List *figures, const char *table, const char *schema, FindingList *unknown)
 {
 	Oid relation = airflow_relation_oid(schema, table);
-	int64 estimate;
+	RelationSize size;
 
 	if (!OidIsValid(relation))
 		return figures;
-	estimate = relation_size(relation).estimated_rows;
-	if (estimate > COUNTED_ROWS)
-		return add_figure(figures, "rows", table, estimate, true);
+	size = table_tree_size(relation);
+	if (size.estimated_rows > COUNTED_ROWS ||
+		(size.heap > COUNTED_BYTES && size.estimated_rows >= 0))
+		return add_figure(figures, "rows", table, size.estimated_rows, true);
+	if (size.heap > COUNTED_BYTES)
+	{
+		add_unanalyzed(unknown, schema, table);
+		return add_unknown(figures, "rows", table);
+	}
 	if (!may_read_table(unknown, "rows", table, relation))
 		return add_unknown(figures, "rows", table);
 	return add_queried(

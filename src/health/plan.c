@@ -40,12 +40,12 @@ typedef struct MigrationPlan
 
 PG_FUNCTION_INFO_V1(airflow_pin_migration_plan);
 
-/* Rows and bytes of a table, from the catalogs and its files. */
+/* Rows and bytes of a table with its partitions, from the catalogs and the files. */
 static TableSize
 read_table_size(Oid table)
 {
 	TableSize result = {.relation = table};
-	RelationSize size = relation_size(table);
+	RelationSize size = table_tree_size(table);
 
 	result.known = size.estimated_rows >= 0;
 	result.rows = Max(size.estimated_rows, 0);

@@ -161,6 +161,27 @@ relation_size(Oid relation)
 	return size;
 }
 
+/* Of a table with its partitions: where one's rows are not known, those of all are not. */
+RelationSize
+table_tree_size(Oid table)
+{
+	RelationSize all = {0};
+	ListCell *cell;
+
+	foreach (cell, table_and_partitions(table))
+	{
+		RelationSize size = relation_size(lfirst_oid(cell));
+
+		all.heap += size.heap;
+		all.indexes += size.indexes;
+		all.toast += size.toast;
+		if (all.estimated_rows >= 0)
+			all.estimated_rows =
+				size.estimated_rows < 0 ? -1 : all.estimated_rows + size.estimated_rows;
+	}
+	return all;
+}
+
 int64
 relation_total_bytes(const RelationSize *size)
 {

@@ -17,6 +17,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -165,6 +166,13 @@ required_relation(const char *schema, const char *name)
 						errmsg("schema \"%s\" has no table %s", schema, name),
 						errhint("Check airflow_pin.airflow_schema.")));
 	return relation;
+}
+
+/* OIDs of a table and of all partitions below it, without a lock on any. */
+List *
+table_and_partitions(Oid relation)
+{
+	return find_all_inheritors(relation, NoLock, NULL);
 }
 
 /* OIDs of a table's indexes, from the catalog: RelationGetIndexList() would need the table open. */

@@ -5,7 +5,6 @@
 #include "written_tables.h"
 
 #include "catalog/namespace.h"
-#include "catalog/pg_inherits.h"
 
 #include "health/pending.h"
 #include "health/plan_walk.h"
@@ -67,11 +66,4 @@ written_tables(const Preflight *preflight)
 		written = add_written(written, pending_revisions(component, schema, preflight->target),
 							  namespace, utc);
 	return written;
-}
-
-/* OIDs of a table and of all partitions below it, without a lock on any. */
-List *
-table_and_partitions(Oid relation)
-{
-	return find_all_inheritors(relation, NoLock, NULL);
 }

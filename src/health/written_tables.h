@@ -12,6 +12,5 @@
 #include "health/checks.h"
 
 extern List *written_tables(const Preflight *preflight);
-extern List *table_and_partitions(Oid relation);
 
 #endif

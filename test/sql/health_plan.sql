@@ -142,6 +142,20 @@ CALL lab.grow('dataset', 123, 2);
 SELECT DISTINCT relation, estimated_rows, bytes FROM airflow_pin.migration_plan('3.0.6')
 WHERE relation IN ('dataset', 'asset', 'asset_active') ORDER BY 1;
 
+-- A partitioned table has the rows and bytes of its partitions; what is not known of one is not of all.
+DROP TABLE xcom;
+CREATE TABLE xcom (id int) PARTITION BY LIST (id);
+CREATE TABLE xcom_1 PARTITION OF xcom FOR VALUES IN (1) PARTITION BY LIST (id);
+CREATE TABLE xcom_2 PARTITION OF xcom_1 DEFAULT;
+CREATE TABLE xcom_3 PARTITION OF xcom DEFAULT;
+CALL lab.grow('xcom_2', 1000000, 10);
+CALL lab.grow('xcom_3', 2000000, 20);
+SELECT DISTINCT estimated_rows, bytes, eta_high > '5 s' AS takes_long FROM airflow_pin.migration_plan('3.0.6')
+WHERE relation = 'xcom' AND operation LIKE 'ALTER COLUMN value TYPE%';
+CALL lab.grow('xcom_3', -1, 20);
+SELECT DISTINCT estimated_rows, bytes, eta_high FROM airflow_pin.migration_plan('3.0.6')
+WHERE relation = 'xcom' AND operation LIKE 'ALTER COLUMN value TYPE%';
+
 -- In the middle of a migration.
 CALL lab.become('d59cbbef95eb', NULL);
 SELECT min(step), (array_agg(revision ORDER BY step))[1] AS next FROM airflow_pin.migration_plan('3.0.6');
