@@ -94,6 +94,10 @@ SELECT airflow_pin.is_ready('newest');
 SELECT airflow_pin.is_ready('');
 SELECT airflow_pin.is_ready('3.x');
 SELECT airflow_pin.is_ready('3.3rc1');
+SELECT airflow_pin.is_ready('-3.-3');
+SELECT airflow_pin.is_ready('+3.3');
+SELECT airflow_pin.is_ready(' 3.3.2');
+SELECT airflow_pin.is_ready('3.3.-2');
 
 -- A database without Airflow's tables is not ready.
 SET airflow_pin.airflow_schema = 'nowhere';
