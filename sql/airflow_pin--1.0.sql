@@ -60,7 +60,7 @@ COMMENT ON TABLE airflow_pin.pinned_version IS
 'Pins in force and scheduled. Of a DAG''s rows that are valid when a run is inserted, the one with the latest valid_from rules; none: new runs get the latest version. Change it with pin(), unpin() and rollback().';
 COMMENT ON COLUMN airflow_pin.pinned_version.dag_id IS 'The DAG that is pinned.';
 COMMENT ON COLUMN airflow_pin.pinned_version.valid_from IS
-'The pin is valid from then on; in the future: it is scheduled.';
+'The pin is valid from then on; in the future, and after pinned_at: it is scheduled.';
 COMMENT ON COLUMN airflow_pin.pinned_version.version_number IS
 'The version that the DAG is held at, as Airflow numbers them.';
 COMMENT ON COLUMN airflow_pin.pinned_version.dag_version_id IS
@@ -488,7 +488,7 @@ COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
 
 CREATE FUNCTION airflow_pin.fab_report(max_rows bigint DEFAULT 1000000,
                                        max_time interval DEFAULT '0.5 s')
-    RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
+    RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'airflow_pin_fab_report';
 COMMENT ON FUNCTION airflow_pin.fab_report(bigint, interval) IS
 'Orphans (fab_orphans), duplicates (fab_duplicates) and NULLs (fab_nulls) in the FAB tables, worst first; critical: "airflow db migrate" stops at them. value is the number of rows, fix_sql would clean them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive.';
@@ -496,7 +496,7 @@ COMMENT ON FUNCTION airflow_pin.fab_report(bigint, interval) IS
 CREATE FUNCTION airflow_pin.bad_rows(max_rows bigint DEFAULT 1000000,
                                      max_time interval DEFAULT '0.8 s',
                                      target text DEFAULT NULL)
-    RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE PARALLEL UNSAFE
+    RETURNS SETOF airflow_pin.finding LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'airflow_pin_bad_rows';
 COMMENT ON FUNCTION airflow_pin.bad_rows(bigint, interval, text) IS
 'Rows and values that make a step of "airflow db migrate" to the Airflow version "target" (NULL: the newest known) stop (critical) or that it changes (warning), worst first: orphans, xcom_values, xcom_archive, dag_run_conf, json_values, long_values, teams, deadlines. value is the number of rows, fix_sql would mend them. Of a table of more than max_rows rows, or when max_time is over, only a part is read and message says which; NULL for both reads everything. Never waits for a lock: unknown, naming the holder. Errors: 22023 for limits that are not positive, and a target that is no version.';
@@ -589,15 +589,11 @@ COMMENT ON FUNCTION airflow_pin.status_report(text) IS
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA airflow_pin FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.resolve(text, text),
-    airflow_pin.migration_plan(text)
-    TO pg_monitor;
-GRANT EXECUTE ON FUNCTION airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
-        airflow_pin.preflight(text), airflow_pin.is_ready(text), airflow_pin.postflight(text),
-        airflow_pin.lost_on_rollback(timestamptz), airflow_pin.migration_status(),
-        airflow_pin.status_report(text)
+        airflow_pin.table_sizes(), airflow_pin.locks(), airflow_pin.in_flight(),
+        airflow_pin.fab_report(bigint, interval), airflow_pin.bad_rows(bigint, interval, text),
+        airflow_pin.preflight(text), airflow_pin.is_ready(text), airflow_pin.migration_plan(text),
+        airflow_pin.migration_status(), airflow_pin.postflight(text), airflow_pin.status_report(text),
+        airflow_pin.lost_on_rollback(timestamptz)
     TO pg_monitor;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;
-
-GRANT EXECUTE ON FUNCTION airflow_pin.fab_report(bigint, interval),
-    airflow_pin.bad_rows(bigint, interval, text) TO pg_monitor;

@@ -146,6 +146,28 @@ version_lock(const AirflowTables *tables, const pg_uuid_t *id)
 	return SPI_processed > 0;
 }
 
+/*
+ * Keep the content of a locked version from being changed until the end of the transaction, and
+ * read the version anew, as whoever was changing it has left it. Waits for them.
+ */
+void
+version_lock_content(const AirflowTables *tables, DagVersion *version)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_uuid(&args, &version->id);
+	run_as_airflow(tables, &plan,
+				   psprintf("WITH content AS (SELECT 1 FROM %1$s.serialized_dag"
+							" WHERE dag_version_id = $1 FOR SHARE),"
+							" code AS (SELECT 1 FROM %1$s.dag_code"
+							" WHERE dag_version_id = $1 FOR SHARE)"
+							" SELECT count(*) FROM content, code",
+							tables->quoted_schema),
+				   &args);
+	(void) version_by_id(tables, &version->id, version);
+}
+
 /* The numbers of the DAG's versions for a message, newest first and at most 20 of them. */
 char *
 version_numbers(const AirflowTables *tables, const char *dag_id)
@@ -211,7 +233,8 @@ new_run_commit(const AirflowTables *tables, const char *dag_id, const DagVersion
 
 /*
  * The commit that a pin of "version" holds: for the latest version what new runs get now, for an
- * older one what its newest run got, else the version's own. NULL: not versioned.
+ * older one what its newest run got, else the version's own. NULL: not versioned. A run that was
+ * cleared is no witness: Airflow 3.0 moves it to the commit of today.
  */
 char *
 version_commit(const AirflowTables *tables, const char *dag_id, const DagVersion *version,
@@ -228,7 +251,7 @@ version_commit(const AirflowTables *tables, const char *dag_id, const DagVersion
 	run_as_airflow(tables, &plan,
 				   psprintf("SELECT bundle_version FROM %s.dag_run WHERE dag_id = $1"
 							" AND created_dag_version_id = $2 AND bundle_version IS NOT NULL"
-							" ORDER BY id DESC LIMIT 1",
+							" AND clear_number = 0 ORDER BY id DESC LIMIT 1",
 							tables->quoted_schema),
 				   &args);
 	if (SPI_processed > 0)
@@ -251,14 +274,15 @@ version_had_commit(const AirflowTables *tables, const char *dag_id, const DagVer
 	arg_text(&args, dag_id);
 	arg_uuid(&args, &version->id);
 	arg_text(&args, commit);
-	run_as_airflow(tables, &plan,
-				   psprintf("SELECT 1 FROM %1$s.dag_run WHERE dag_id = $1"
-							" AND created_dag_version_id = $2 AND bundle_version = $3"
-							" UNION ALL SELECT 1 FROM %1$s.dag d WHERE d.dag_id = $1"
-							" AND d.bundle_version = $3 AND $2 = (SELECT v.id"
-							" FROM %1$s.dag_version v WHERE v.dag_id = $1"
-							" ORDER BY v.%2$s DESC LIMIT 1)",
-							tables->quoted_schema, version_order(tables)),
-				   &args);
+	run_as_airflow(
+		tables, &plan,
+		psprintf("SELECT 1 FROM %1$s.dag_run WHERE dag_id = $1"
+				 " AND created_dag_version_id = $2 AND bundle_version = $3"
+				 " AND clear_number = 0 UNION ALL SELECT 1 FROM %1$s.dag d WHERE d.dag_id = $1"
+				 " AND d.bundle_version = $3 AND $2 = (SELECT v.id"
+				 " FROM %1$s.dag_version v WHERE v.dag_id = $1"
+				 " ORDER BY v.%2$s DESC LIMIT 1)",
+				 tables->quoted_schema, version_order(tables)),
+		&args);
 	return SPI_processed > 0;
 }

@@ -37,6 +37,7 @@ extern bool version_before(const AirflowTables *tables, const char *dag_id, int3
 						   DagVersion *version);
 extern bool version_by_id(const AirflowTables *tables, const pg_uuid_t *id, DagVersion *version);
 extern bool version_lock(const AirflowTables *tables, const pg_uuid_t *id);
+extern void version_lock_content(const AirflowTables *tables, DagVersion *version);
 extern char *version_numbers(const AirflowTables *tables, const char *dag_id);
 extern char *new_run_commit(const AirflowTables *tables, const char *dag_id,
 							const DagVersion *latest);

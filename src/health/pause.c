@@ -168,7 +168,8 @@ require_label(const char *label)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("no DAG was paused under label \"%s\"", label),
 						row_is_null(0, 1) ? errdetail("pause_all() has paused nothing yet.")
-										  : errdetail("Labels: %s.", row_text(0, 1))));
+										  : errdetail("Labels: %s.", row_text(0, 1)),
+						errhint("Name the label that pause_all() was given.")));
 	}
 	owner_scope_leave(&scope);
 }
@@ -309,7 +310,8 @@ airflow_pin_resume(PG_FUNCTION_ARGS)
 	(void) lock_table(call.schema, "dag_tag", AccessShareLock);
 	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("max_dags must be at least 1, or NULL for all")));
+						errmsg("max_dags must be at least 1, or NULL for all"),
+						errhint("To resume all, leave it out.")));
 	result_values_begin(fcinfo);
 	SPI_connect();
 	require_label(call.label);

@@ -213,12 +213,26 @@ key_to_keep(const char *dag_id, size_t length)
 	return key;
 }
 
+/* The DAG's entry, made if need be: memory may run out while the table grows, and ruin it. */
+static CacheEntry *
+entry_of(const char *dag_id, size_t length)
+{
+	CacheKey key = key_to_keep(dag_id, length);
+	pincache_hash *table = cache;
+	CacheEntry *entry;
+	bool found;
+
+	cache = NULL;
+	entry = pincache_insert(table, key, &found);
+	cache = table;
+	return entry;
+}
+
 static void
 store(const char *dag_id, size_t length, const PinList *pins, uint64 read_at)
 {
 	CacheEntry *entry;
 	PinList *copy;
-	bool found;
 
 	if (cache == NULL || MemoryContextMemAllocated(cache_context, true) > CACHE_LIMIT)
 		start_anew();
@@ -226,7 +240,7 @@ store(const char *dag_id, size_t length, const PinList *pins, uint64 read_at)
 	copy = pins_copy(pins, cache_context);
 	entry = pincache_lookup(cache, key_of(dag_id, length));
 	if (entry == NULL)
-		entry = pincache_insert(cache, key_to_keep(dag_id, length), &found);
+		entry = entry_of(dag_id, length);
 	else if (entry->pins != NULL)
 		pfree(entry->pins);
 	entry->pins = copy;

@@ -102,10 +102,12 @@ check_hash(const ChangedRun *run, const char *hash)
 {
 	if (hash == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-						errmsg("the serialized DAG of the pinned version no longer exists")));
+						errmsg("the serialized DAG of the pinned version no longer exists"),
+						errhint("Pin a version that has one, or unpin the DAG.")));
 	if (run->effective_hash != NULL && strcmp(hash, run->effective_hash) != 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the pinned version was changed while the run was created")));
+						errmsg("the pinned version was changed while the run was created"),
+						errhint("Pin the DAG again, or another version.")));
 }
 
 /* Raise an error unless the version that the run has is still what was pinned. */

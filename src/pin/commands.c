@@ -285,6 +285,7 @@ airflow_pin_pin(PG_FUNCTION_ARGS)
 		require_version(&tables, spec.dag_id, PG_GETARG_INT32(1), &version);
 	if (!version_lock(&tables, &version.id))
 		raise_no_such_version(&tables, spec.dag_id, version.number);
+	version_lock_content(&tables, &version);
 	spec.version = &version;
 	if (spec.commit == NULL)
 		spec.commit = version_commit(&tables, spec.dag_id, &version, &latest);
@@ -386,6 +387,9 @@ spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinS
 						errdetail("There is no earlier pin and no version before %d.", number),
 						errhint("Existing versions: %s.", existing)));
 	}
+	if (!version_lock(tables, &version->id))
+		raise_no_such_version(tables, spec->dag_id, version->number);
+	version_lock_content(tables, version);
 	if (current == NULL || !pin_store_spec(current->history_id, spec, &unused))
 	{
 		spec->on_mismatch = "rewrite";
@@ -403,11 +407,12 @@ spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinS
 static void
 check_unchanged(const AirflowTables *tables, const PinSpec *spec)
 {
-	DagVersion now;
+	DagVersion now = *spec->version;
 	char *existing;
 
-	if (!version_by_id(tables, &spec->version->id, &now) || spec->version->dag_hash == NULL ||
-		now.dag_hash == NULL || strcmp(now.dag_hash, spec->version->dag_hash) == 0)
+	version_lock_content(tables, &now);
+	if (spec->version->dag_hash == NULL || now.dag_hash == NULL ||
+		strcmp(now.dag_hash, spec->version->dag_hash) == 0)
 		return;
 	existing = version_numbers(tables, spec->dag_id);
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

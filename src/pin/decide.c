@@ -136,6 +136,18 @@ content_changed(const Pin *pin, const DagVersion *current)
 }
 
 /*
+ * Where the commit is from. Airflow can move a version, with its DAG, to another bundle; the pinned
+ * commit stays where it is.
+ */
+static const char *
+bundle_of_commit(const Pin *pin, bool is_override, const DagVersion *target)
+{
+	if (is_override || pin->bundle_name == NULL || target->bundle_name == NULL)
+		return target->bundle_name;
+	return pin->bundle_name;
+}
+
+/*
  * What would make a rewritten run do wrong work. False: "decision" says why it cannot be done.
  */
 static bool
@@ -143,6 +155,7 @@ can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *p
 			bool is_override, Decision *decision)
 {
 	DagVersion *target = &decision->effective;
+	const char *bundle = bundle_of_commit(pin, is_override, target);
 	DagSource source;
 
 	if (decision->effective_commit == NULL)
@@ -168,13 +181,13 @@ can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *p
 		return false;
 	}
 	if (!dag_source(tables, request->dag_id, &source) || source.bundle_name == NULL ||
-		target->bundle_name == NULL || strcmp(source.bundle_name, target->bundle_name) != 0)
+		bundle == NULL || strcmp(source.bundle_name, bundle) != 0)
 	{
 		fail(
 			decision,
 			psprintf("Version %d is from bundle \"%s\", but the DAG is now in bundle \"%s\", where "
 					 "workers would look for the commit.",
-					 target->number, target->bundle_name ? target->bundle_name : "",
+					 target->number, bundle ? bundle : "",
 					 source.bundle_name ? source.bundle_name : ""),
 			"Pin a version of the bundle that the DAG is in now.");
 		return false;

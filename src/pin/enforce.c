@@ -238,7 +238,8 @@ decide_and_record(void *arg)
 			!version_lock(&tables, &decision->effective.id))
 			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
 							errmsg("version %d of DAG \"%s\" was deleted",
-								   decision->effective.number, call->request->dag_id)));
+								   decision->effective.number, call->request->dag_id),
+							errhint("Pin a version that exists, or unpin the DAG.")));
 		decision_record(&tables, call->request, decision);
 	}
 	keep_decision(call);
@@ -292,7 +293,7 @@ set_failed(const NewRun *run, HeapTuple tuple)
 	return heap_modify_tuple_by_cols(tuple, run->desc, count, columns, values, nulls);
 }
 
-/* Its task instances will come with the version that was asked for. */
+/* Its task instances will come with the version that was asked for, if that is another one. */
 static void
 note_rewritten_run(Oid relation, const RunRequest *request, const Decision *decision)
 {
@@ -304,7 +305,8 @@ note_rewritten_run(Oid relation, const RunRequest *request, const Decision *deci
 					  .effective = decision->effective.id,
 					  .effective_hash = decision->effective.dag_hash};
 
-	if (request->version == NULL)
+	if (request->version == NULL ||
+		memcmp(request->version, &decision->effective.id, sizeof(pg_uuid_t)) == 0)
 		return;
 	run.has_requested = true;
 	run.requested = *request->version;

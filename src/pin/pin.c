@@ -35,7 +35,10 @@ enum
 	COLUMN_RUN_TYPES,
 	COLUMN_RERUNS,
 	COLUMN_ALLOW_OVERRIDE,
-	COLUMN_EXPIRES_AT
+	COLUMN_EXPIRES_AT,
+	COLUMN_REASON,
+	COLUMN_PINNED_BY,
+	COLUMN_PINNED_AT
 };
 
 static const char *const on_mismatch_names[] = {
@@ -156,6 +159,8 @@ pin_from_tuple(Pin *pin, HeapTuple tuple, TupleDesc desc)
 
 	pin->expires_at = isnull ? DT_NOEND : DatumGetTimestampTz(expires_at);
 	pin->valid_from = DatumGetTimestampTz(required_column(tuple, desc, COLUMN_VALID_FROM));
+	if (pin->valid_from <= DatumGetTimestampTz(required_column(tuple, desc, COLUMN_PINNED_AT)))
+		pin->valid_from = DT_NOBEGIN;
 	pin->dag_version_id = *DatumGetUUIDP(required_column(tuple, desc, COLUMN_DAG_VERSION_ID));
 	pin->version_number = DatumGetInt32(required_column(tuple, desc, COLUMN_VERSION_NUMBER));
 	pin->allow_override = DatumGetBool(required_column(tuple, desc, COLUMN_ALLOW_OVERRIDE));

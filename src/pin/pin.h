@@ -31,10 +31,16 @@ typedef enum RunType
 
 #define RUN_TYPES_ALL 0xff
 
+/*
+ * In SQL: a row of pinned_version is not scheduled, or no longer. One that was made to begin at once
+ * stays so when the server's clock is set back.
+ */
+#define PIN_HAS_BEGUN "(valid_from <= greatest(clock_timestamp(), pinned_at))"
+
 /* What enforcement needs of a pin. Texts are NULL for SQL NULL. */
 typedef struct Pin
 {
-	TimestampTz valid_from;
+	TimestampTz valid_from; /* DT_NOBEGIN: at once, when it was made */
 	TimestampTz expires_at; /* DT_NOEND: never */
 	pg_uuid_t dag_version_id;
 	int32 version_number;

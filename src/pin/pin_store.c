@@ -12,6 +12,7 @@
 
 #include "airflow_pin.h"
 #include "airflow/catalog.h"
+#include "pin/pin.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
@@ -78,8 +79,9 @@ pin_store_expire_all(void)
  * before its time.
  */
 #define CAME_INTO_FORCE                                                                            \
-	"h.pin IS NOT NULL AND h.valid_from <= clock_timestamp() AND (h.event <> 'schedule'"           \
-	" OR NOT EXISTS (SELECT FROM airflow_pin.pin_history c WHERE c.dag_id = h.dag_id"              \
+	"h.pin IS NOT NULL AND (h.event <> 'schedule'"                                                 \
+	" OR h.valid_from <= clock_timestamp() AND NOT EXISTS (SELECT FROM airflow_pin.pin_history c " \
+	"WHERE c.dag_id = h.dag_id"                                                                    \
 	" AND c.id > h.id AND (c.valid_from = h.valid_from AND c.pin IS NOT NULL"                      \
 	" OR c.event = 'unpin' AND c.at < h.valid_from)))"
 
@@ -98,8 +100,7 @@ pin_store_last(const char *dag_id, PastPin *past)
 	run_as_owner(&ruling,
 				 "SELECT history_id, version_number, bundle_version, true"
 				 " FROM airflow_pin.pinned_version WHERE dag_id = $1"
-				 " AND valid_from <= clock_timestamp()"
-				 " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+				 " AND " PIN_HAS_BEGUN " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
 				 " ORDER BY valid_from DESC LIMIT 1",
 				 &args, 1);
 	if (SPI_processed == 0)
@@ -291,7 +292,7 @@ pin_store_same(const PinSpec *spec, Datum *pin)
 				 "SELECT p FROM airflow_pin.pinned_version p WHERE dag_id = $1"
 				 " AND valid_from = coalesce($2, (SELECT max(r.valid_from)"
 				 " FROM airflow_pin.pinned_version r WHERE r.dag_id = $1"
-				 " AND r.valid_from <= clock_timestamp()))"
+				 " AND " PIN_HAS_BEGUN "))"
 				 " AND (version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
 				 " source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at,"
 				 " reason) IS NOT DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
@@ -336,8 +337,7 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		arg_timestamp(&args, spec->valid_from);
 	run_as_owner(&delete_plan,
 				 "DELETE FROM airflow_pin.pinned_version WHERE dag_id = $1 AND CASE"
-				 " WHEN $2 IS NULL THEN valid_from <= clock_timestamp()"
-				 " ELSE valid_from = $2 END",
+				 " WHEN $2 IS NULL THEN " PIN_HAS_BEGUN " ELSE valid_from = $2 END",
 				 &args, 0);
 
 	memset(&args, 0, sizeof(args));
@@ -392,7 +392,7 @@ pin_store_remove(const char *dag_id, const char *reason, Datum *in_force)
 	run_as_owner(&plan,
 				 "WITH gone AS (DELETE FROM airflow_pin.pinned_version AS p WHERE dag_id = $1"
 				 " RETURNING p, p.*),"
-				 " ruling AS (SELECT * FROM gone WHERE valid_from <= clock_timestamp()"
+				 " ruling AS (SELECT * FROM gone WHERE " PIN_HAS_BEGUN
 				 " ORDER BY valid_from DESC LIMIT 1),"
 				 " history AS (INSERT INTO airflow_pin.pin_history (dag_id, event, reason,"
 				 " from_version, from_bundle_version) SELECT $1, 'unpin', $2,"
@@ -419,7 +419,7 @@ pin_store_scheduled(const char *dag_id)
 	arg_text(&args, dag_id);
 	run_as_owner(&plan,
 				 "SELECT FROM airflow_pin.pinned_version WHERE dag_id = $1"
-				 " AND valid_from > clock_timestamp()",
+				 " AND NOT " PIN_HAS_BEGUN,
 				 &args, 1);
 	return SPI_processed > 0;
 }

@@ -67,11 +67,10 @@ state_is(const char *state, const char *one, const char *other)
 static bool
 version_is_deleted(const RunUpdate *update)
 {
-	bool isnull;
+	AttrNumber version = update->columns->created_dag_version_id;
 
-	(void) heap_getattr(update->trigger->tg_newtuple, update->columns->created_dag_version_id,
-						update->desc, &isnull);
-	return isnull;
+	return !heap_attisnull(update->trigger->tg_trigtuple, version, update->desc) &&
+		   heap_attisnull(update->trigger->tg_newtuple, version, update->desc);
 }
 
 /*

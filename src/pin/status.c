@@ -18,6 +18,7 @@
 #include "airflow/catalog.h"
 #include "health/revision.h"
 #include "pin/in_force.h"
+#include "pin/pin.h"
 #include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
@@ -187,9 +188,9 @@ report_pins(StatusReport *status)
 	OwnerScope scope;
 
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
-	query_run("SELECT count(DISTINCT dag_id) FILTER (WHERE valid_from <= clock_timestamp()"
+	query_run("SELECT count(DISTINCT dag_id) FILTER (WHERE " PIN_HAS_BEGUN
 			  " AND (expires_at IS NULL OR expires_at > clock_timestamp())),"
-			  " count(*) FILTER (WHERE valid_from > clock_timestamp()),"
+			  " count(*) FILTER (WHERE NOT " PIN_HAS_BEGUN "),"
 			  " count(*) FILTER (WHERE expires_at <= clock_timestamp())"
 			  " FROM airflow_pin.pinned_version",
 			  NULL, true, 1);

@@ -5,7 +5,10 @@
 #include "table_ddl.h"
 
 #include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 #include "util/guarded.h"
 #include "util/lock_blockers.h"
@@ -21,21 +24,56 @@ table_ddl_add(TableDdl *ddl, const char *table, Oid relation, const char *sql)
 	ddl->count++;
 }
 
-/* GuardedCall: find out what is to be done and do it, as the caller and with its rights. */
+static int
+milliseconds_left(const TableDdl *ddl)
+{
+	return (int) TimestampDifferenceMilliseconds(GetCurrentTimestamp(), ddl->until);
+}
+
 static void
-run_ddl(void *arg)
+set_lock_timeout(int milliseconds)
+{
+	(void) set_config_option("lock_timeout", psprintf("%d", milliseconds), PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * GuardedCall: find out what is to be done and do it, as the caller and with its rights.
+ *
+ * Time to wait is only while no lock is held. With one, somebody may come to wait for it who holds
+ * what is awaited here, and would be the deadlock's victim: Airflow, most likely. So the wait ends
+ * before their deadlock_timeout can.
+ */
+static void
+try_ddl(void *arg)
 {
 	TableDdl *ddl = arg;
 	int guc_level = NewGUCNestLevel();
 
-	(void) set_config_option("lock_timeout", psprintf("%d", ddl->lock_timeout), PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
+	set_lock_timeout(Max(milliseconds_left(ddl), 1));
+	if (OidIsValid(ddl->first))
+		LockRelationOid(ddl->first, ddl->lock);
+	ddl->count = ddl->current = 0;
+	set_lock_timeout(Max(Min(milliseconds_left(ddl), DeadlockTimeout / 2), 1));
 	ddl->prepare(ddl);
-	for (ddl->current = 0; ddl->current < ddl->count; ddl->current++)
+	for (; ddl->current < ddl->count; ddl->current++)
 		query_run(ddl->sql[ddl->current], NULL, false, 0);
 	SPI_finish();
 	AtEOXact_GUC(true, guc_level);
+}
+
+/* Try until it is done or the time is over: each time first to lock the table that was missing. */
+static ErrorData *
+run_ddl(TableDdl *ddl)
+{
+	ErrorData *error;
+
+	ddl->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ddl->lock_timeout);
+	while ((error = guarded_call(try_ddl, ddl)) != NULL &&
+		   error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && milliseconds_left(ddl) > 0)
+		ddl->first = ddl->current < ddl->count ? ddl->relations[ddl->current] : InvalidOid;
+	return error;
 }
 
 /*
@@ -45,7 +83,7 @@ run_ddl(void *arg)
 void
 table_ddl_run(TableDdl *ddl)
 {
-	ErrorData *error = guarded_call(run_ddl, ddl);
+	ErrorData *error = run_ddl(ddl);
 	char *blockers;
 
 	if (error == NULL)

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "storage/lockdefs.h"
 
 #define TABLE_DDL_MAX_STATEMENTS 40
@@ -21,7 +22,9 @@ typedef struct TableDdl
 	Oid relations[TABLE_DDL_MAX_STATEMENTS];
 	int current;
 	int lock_timeout; /* milliseconds */
-	LOCKMODE lock;	  /* that the statements take */
+	TimestampTz until;
+	Oid first;	   /* the table to lock before all others, or InvalidOid */
+	LOCKMODE lock; /* that the statements take */
 	const char *schema;
 	void *arg;							   /* for prepare() */
 	void (*prepare)(struct TableDdl *ddl); /* adds the statements */

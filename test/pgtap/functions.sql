@@ -46,6 +46,9 @@ SELECT is_empty($$SELECT proname FROM pg_proc WHERE pronamespace = 'airflow_pin'
                   AND coalesce(obj_description(oid, 'pg_proc'), '') = ''$$, 'every function has a comment');
 SELECT is_empty($$SELECT proname FROM pg_proc WHERE pronamespace = 'airflow_pin'::regnamespace AND prosecdef$$,
                 'no function is SECURITY DEFINER');
+-- They call functions that may fail in subtransactions, which a parallel worker cannot begin.
+SELECT is_empty($$SELECT proname FROM pg_proc WHERE pronamespace = 'airflow_pin'::regnamespace AND proparallel <> 'u'$$,
+                'none is for parallel workers');
 SELECT is_empty($$SELECT proname FROM pg_proc WHERE pronamespace = 'airflow_pin'::regnamespace
                   GROUP BY proname HAVING count(*) > 1$$, 'no function is overloaded: named calls are never ambiguous');
 SELECT is_empty($$SELECT proname FROM pg_proc p WHERE pronamespace = 'airflow_pin'::regnamespace AND NOT EXISTS

@@ -42,12 +42,17 @@ SELECT is_empty($$SELECT relname, attname FROM pg_class c JOIN pg_attribute a ON
                   WHERE relnamespace = 'airflow_pin'::regnamespace AND relkind IN ('r', 'c') AND attnum > 0 AND NOT attisdropped
                   AND coalesce(col_description(attrelid, attnum), '') = ''$$, 'every column of them has a comment');
 
--- pg_dump keeps pins, history and decisions, and the sequences behind their ids.
-SELECT ok(name::regclass = ANY (extconfig), format('%s is dumped', name)) FROM pg_extension, unnest(ARRAY[
-    'airflow_pin.pinned_version', 'airflow_pin.pin_history', 'airflow_pin.run_decision',
-    'airflow_pin.pin_history_id_seq', 'airflow_pin.run_decision_id_seq']) name WHERE extname = 'airflow_pin';
+-- pg_dump keeps all tables but the one of rows to lock, and the sequences behind their ids.
+SELECT is(c.oid = ANY (extconfig), relname <> 'pin_lock', format('%s: dumped, if it tells anything', relname))
+    FROM pg_class c, pg_extension WHERE extname = 'airflow_pin' AND relnamespace = 'airflow_pin'::regnamespace
+    AND relkind IN ('r', 'S') ORDER BY relname;
 SELECT is_empty($$SELECT 1 FROM pg_extension, unnest(extcondition) c WHERE extname = 'airflow_pin' AND c <> ''$$,
                 'with all of its rows');
+
+-- Rows are written in the name of the tables' owner: who did it is told by session_user.
+SELECT is(pg_get_expr(adbin, adrelid), 'SESSION_USER', format('%s.%s is session_user', adrelid::regclass, attname))
+    FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+    WHERE adrelid::regclass::text LIKE 'airflow\_pin.%' AND atttypid = 'name'::regtype ORDER BY adrelid::regclass::text;
 
 -- What the tables themselves refuse.
 SELECT throws_ok(format('INSERT INTO airflow_pin.pinned_version (dag_id, valid_from, version_number, dag_version_id, on_mismatch, %I)
@@ -61,6 +66,9 @@ SELECT throws_ok($$INSERT INTO airflow_pin.pinned_version (dag_id, valid_from, v
 SELECT throws_ok($$INSERT INTO airflow_pin.pin_history (dag_id, event) VALUES ('d', 'x')$$, '23514', NULL, 'event x is refused');
 SELECT throws_ok($$INSERT INTO airflow_pin.run_decision (dag_id, run_id, run_type, action, airflow_schema)
                    VALUES ('d', 'r', 'manual', 'x', 'public')$$, '23514', NULL, 'action x is refused');
+SELECT lives_ok($$INSERT INTO airflow_pin.throttle (label, max_active_runs, before) VALUES ('a', 1, '{}')$$, 'one throttle');
+SELECT throws_ok($$INSERT INTO airflow_pin.throttle (label, max_active_runs, before) VALUES ('b', 1, '{}')$$, '23505', NULL,
+                 'a second throttle is refused');
 SELECT throws_ok(command || ' airflow_pin.pin_history' || rest, '55000', NULL, 'history is append-only: ' || command)
     FROM (VALUES ('DELETE FROM', ''), ('TRUNCATE', ''), ('UPDATE', ' SET reason = NULL')) v (command, rest);
 

@@ -13,6 +13,8 @@ CALL lab.break('version_gone', 'DELETE FROM dag_version WHERE id = %L');
 CALL lab.break('content_gone', 'DELETE FROM serialized_dag WHERE dag_version_id = %L');
 CALL lab.break('overwritten', $$UPDATE serialized_dag SET dag_hash = 'other' WHERE dag_version_id = %L$$);
 CALL lab.break('bundle_moved', $$UPDATE dag SET bundle_name = 'other' WHERE dag_id = 'bundle_moved' AND %L <> ''$$);
+CALL lab.break('both_moved', $$WITH moved AS (UPDATE dag SET bundle_name = 'other' WHERE dag_id = 'both_moved')
+    UPDATE dag_version SET bundle_name = 'other' WHERE id = %L$$);
 CALL lab.break('bundle_unknown', $$UPDATE dag_version SET bundle_name = NULL WHERE id = %L$$);
 CALL lab.break('serializer', $$UPDATE serialized_dag SET data = jsonb_set(data, '{__version}', '4') WHERE dag_version_id = %L$$);
 CALL lab.break('no_tasks', $$UPDATE serialized_dag SET data = data #- '{dag,tasks}' WHERE dag_version_id = %L$$);
@@ -60,6 +62,16 @@ SAVEPOINT s;
 CALL lab.run('overwritten', 'no_key_manual', 'manual');
 \echo :SQLSTATE
 ROLLBACK;
+
+-- A statement that is cancelled, or out of time, ends: that is no reason for a failed run.
+CREATE FUNCTION lab.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); RETURN NEW; END';
+CREATE TRIGGER slow BEFORE INSERT ON airflow_pin.run_decision FOR EACH ROW EXECUTE FUNCTION lab.slow();
+SET statement_timeout = '100 ms';
+CALL lab.run('overwritten', 'out of time');
+\echo :SQLSTATE
+RESET statement_timeout;
+DROP TRIGGER slow ON airflow_pin.run_decision;
+SELECT count(*) FROM lab.runs WHERE run_id = 'out of time';
 
 -- Rows that Airflow's own constraints refuse are refused by them.
 \set VERBOSITY terse

@@ -20,9 +20,14 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 SELECT check_name, severity, object, value, message, fix_sql FROM findings
 WHERE severity <> 'ok' AND (check_name <> 'owners' OR object ~ 'dag_run|archive|moved');
 SELECT airflow_pin.is_ready();
--- A member of the owner may do what the owner may.
+-- A member of the owner may do what the owner may, unless it does not inherit.
 GRANT CREATE, USAGE ON SCHEMA public TO airflow_pin_migrator;
 SELECT current_user AS me \gset
+ALTER ROLE airflow_pin_migrator NOINHERIT;
+GRANT :"me" TO airflow_pin_migrator;
+SELECT severity, object FROM findings WHERE check_name = 'owners' AND object = 'dag_run';
+REVOKE :"me" FROM airflow_pin_migrator;
+ALTER ROLE airflow_pin_migrator INHERIT;
 GRANT :"me" TO airflow_pin_migrator;
 SELECT check_name, severity FROM findings WHERE check_name IN ('owners', 'schema_privileges');
 REVOKE :"me" FROM airflow_pin_migrator;

@@ -82,7 +82,8 @@ INSERT INTO ab_permission VALUES (31, 'can_read');
 INSERT INTO ab_view_menu VALUES (31, 'Jobs');
 INSERT INTO ab_user (id, first_name, last_name, username, email) VALUES (31, 'f', 'l', 'U1', '31@x'), (32, 'f', 'l', 'v', '2@x');
 INSERT INTO ab_register_user (id, first_name, last_name, username, email, registration_date)
-    VALUES (31, 'f', 'l', 'NEW', 'a@x', '2024-01-02'), (32, 'f', 'l', 'b', 'new@x', '2024-01-01');
+    VALUES (31, 'f', 'l', 'NEW', 'a@x', '2024-01-02'), (32, 'f', 'l', 'b', 'new@x', '2024-01-01'),
+           (33, 'f', 'l', 'later', 'twice@x', '2024-01-03'), (34, 'f', 'l', 'earlier', 'twice@x', '2024-01-02');
 SELECT check_name, severity, object, value, message, hint FROM airflow_pin.fab_report();
 SELECT object, fix_sql FROM airflow_pin.fab_report() WHERE object LIKE 'ab_user%' OR object LIKE 'ab_permission_view (%';
 CALL lab.mend('airflow_pin.fab_report(bigint, interval)');

@@ -41,6 +41,10 @@ CALL airflow_pin.drain('0');
 SET client_min_messages = warning;
 CALL airflow_pin.drain('50 ms', '10 ms');
 CALL airflow_pin.drain(poll => '10 ms', timeout => '50 ms');
+-- The timeout counts, not the next poll.
+SET statement_timeout = '10 s';
+CALL airflow_pin.drain('50 ms', '1 hour');
+RESET statement_timeout;
 
 -- It cannot hold a transaction while it waits.
 BEGIN;

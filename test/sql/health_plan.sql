@@ -136,6 +136,13 @@ SELECT sum(eta_low) BETWEEN '70 s' AND '139 s' AS low, sum(eta_high) BETWEEN '13
 FROM airflow_pin.migration_plan();
 SELECT component, revision FROM airflow_pin.migration_plan()
 GROUP BY 1, 2 ORDER BY sum(eta_high) DESC LIMIT 5;
+-- A table larger than the cache may have to come from disk.
+CREATE VIEW lab.xcom_step AS SELECT operation, eta_high > '10 s' AS slow
+    FROM airflow_pin.migration_plan() WHERE relation = 'xcom' AND rewrites ORDER BY step LIMIT 1;
+SELECT * FROM lab.xcom_step;
+SET effective_cache_size = '100 MB';
+SELECT * FROM lab.xcom_step;
+RESET effective_cache_size;
 
 -- A table's size is found under its present name, before and after it is renamed.
 CALL lab.grow('dataset', 123, 2);

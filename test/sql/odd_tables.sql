@@ -98,6 +98,13 @@ CALL lab.unguarded($$UPDATE serialized_dag SET data = jsonb_set(data, '{dag,dead
 UPDATE serialized_dag SET dag_hash = 'changed' WHERE dag_version_id = lab.uuid('d2');
 SELECT dag_hash, count(*) OVER () AS versions FROM serialized_dag ORDER BY dag_hash DESC LIMIT 1;
 ROLLBACK;
+-- ... even if the new content has none, ...
+BEGIN;
+SELECT version_number FROM airflow_pin.pin('d', 2);
+CALL lab.unguarded($$UPDATE serialized_dag SET data = jsonb_set(data, '{dag,deadline}', '[1]') WHERE dag_version_id = lab.uuid('d2')$$);
+UPDATE serialized_dag SET dag_hash = 'changed', data = data #- '{dag,deadline}' WHERE dag_version_id = lab.uuid('d2');
+SELECT dag_hash, count(*) OVER () AS versions FROM serialized_dag ORDER BY dag_hash DESC LIMIT 1;
+ROLLBACK;
 -- ... or is not what was pinned any more.
 BEGIN;
 SELECT version_number FROM airflow_pin.pin('d', 2);

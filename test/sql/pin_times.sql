@@ -88,7 +88,30 @@ UPDATE airflow_pin.pinned_version SET valid_from = '2000-01-02', expires_at = '2
 CALL lab.run('two', 'two_after');
 SELECT run_id, version FROM lab.runs WHERE dag_id = 'two' ORDER BY run_id COLLATE "C";
 
+-- A pin that has expired is entered in history before the next one.
+CALL lab.two_versions('over');
+SELECT version_number FROM airflow_pin.pin('over', 1, expires_at => '2999-01-01');
+UPDATE airflow_pin.pinned_version SET valid_from = '2000-01-01', expires_at = '2000-01-02' WHERE dag_id = 'over';
+SELECT version_number FROM airflow_pin.pin('over', 2);
+SELECT event, v1, v2 FROM lab.history WHERE dag_id = 'over';
+
 -- Plain DML on pinned_version acts at once, too.
 DELETE FROM airflow_pin.pinned_version WHERE dag_id = 'two';
 CALL lab.run('two', 'two_none');
 SELECT version FROM lab.runs WHERE run_id = 'two_none';
+
+-- Pins that were made while the clock was ahead are in force after it was set back, and are moved and removed as others.
+CALL lab.two_versions('clock');
+CALL lab.version('clock', 'c', ARRAY[lab.task('t')]);
+SELECT version_number FROM airflow_pin.pin('clock', 1);
+UPDATE airflow_pin.pinned_version SET valid_from = valid_from + interval '2 h', pinned_at = pinned_at + interval '2 h' WHERE dag_id = 'clock';
+CALL lab.run('clock', 'ahead');
+SELECT version_number, action FROM airflow_pin.resolve('clock');
+SELECT dag_id, pinned_version FROM airflow_pin.pins() WHERE dag_id = 'clock';
+SELECT state, detail FROM airflow_pin.status() WHERE item = 'pins';
+SELECT version_number FROM airflow_pin.pin('clock', 2);
+CALL lab.run('clock', 'right');
+SELECT run_id, version FROM lab.runs WHERE dag_id = 'clock' ORDER BY run_id;
+SELECT version_number FROM airflow_pin.pinned_version WHERE dag_id = 'clock';
+SELECT version_number FROM airflow_pin.rollback('clock');
+SELECT version_number FROM airflow_pin.unpin('clock');

@@ -37,6 +37,14 @@ INSERT INTO dag_run (dag_id, run_id, run_type, state, creating_job_id, bundle_ve
 COMMIT;
 SELECT run_id, state, version, commit FROM lab.runs WHERE run_id LIKE 'job%' ORDER BY run_id;
 
+-- Where the pinned version has no task instances to show, the failed run is what Airflow asked for.
+CALL lab.two_versions('broken');
+SELECT version_number FROM airflow_pin.pin('broken', 1, 'reject');
+CALL lab.unguarded($$UPDATE serialized_dag SET data = jsonb_set(data, '{__version}', '4') WHERE dag_version_id = lab.uuid('broken1')$$);
+CALL lab.run('broken', 'unplanned');
+SELECT * FROM lab.whole WHERE run_id = 'unplanned';
+SELECT action, effective FROM lab.decisions WHERE run_id = 'unplanned';
+
 -- The pinned version itself runs, whoever asks for it.
 SELECT version_number FROM airflow_pin.pin('d', 2, 'reject');
 CALL lab.run('d', 'manual_2', 'manual');

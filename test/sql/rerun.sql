@@ -77,6 +77,8 @@ UPDATE dag_run SET state = 'queued' WHERE run_id = 'free' RETURNING run_id, stat
 INSERT INTO dag_run (dag_id, run_id, run_type, state) VALUES ('more', 'versionless', 'manual', 'failed');
 SELECT version_number FROM airflow_pin.pin('more', 1, reruns => 'pinned');
 UPDATE dag_run SET state = 'queued', created_dag_version_id = lab.uuid('more2') WHERE run_id = 'versionless';
+UPDATE dag_run SET state = 'queued' WHERE run_id = 'versionless';
+\echo :SQLSTATE
 SELECT pg_advisory_lock(1) \g /dev/null
 UPDATE dag_run SET state = 'queued', created_dag_version_id = lab.uuid('more2') WHERE run_id = 'versionless' RETURNING run_id, state;
 SELECT pg_advisory_unlock(1) \g /dev/null

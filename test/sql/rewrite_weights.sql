@@ -56,6 +56,9 @@ CALL lab.version('plugin2', 'a', ARRAY[
     lab.task('own_rule', '{"weight_rule": "my_plugin.Strategy", "priority_weight": 3}'), lab.task('other')]);
 CALL lab.run('plugin2', 'by_airflow');
 UPDATE task_instance SET priority_weight = 77 WHERE run_id = 'by_airflow' AND task_id = 'own_rule';
+-- (Not by a task instance that was tried again: that may have changed it.)
+CALL lab.run('plugin2', 'tried_again');
+UPDATE task_instance SET priority_weight = 99, try_number = 2 WHERE run_id = 'tried_again' AND task_id = 'own_rule';
 CALL lab.version('plugin2', 'b', ARRAY[lab.task('own_rule'), lab.task('other')]);
 SELECT version_number FROM airflow_pin.pin('plugin2', 1);
 SELECT action FROM airflow_pin.resolve('plugin2');

@@ -23,6 +23,10 @@ INSERT INTO ab_user (id, username, changed_on) VALUES (1, 'old', '2026-01-01 11:
 RESET client_min_messages;
 
 SELECT * FROM airflow_pin.lost_on_rollback('2026-01-01 12:00+00');
+-- FAB's times have no time zone: they are taken for UTC, whatever the session's is.
+SET TimeZone = 'Asia/Tokyo';
+SELECT kind, count, first FROM airflow_pin.lost_on_rollback('2026-01-01 12:00+00') WHERE kind = 'user';
+SET TimeZone = 'UTC';
 SELECT * FROM airflow_pin.lost_on_rollback('2026-02-01');
 SELECT * FROM airflow_pin.lost_on_rollback(NULL);
 SELECT r #>> '{dag_run,run_id}' AS run, r #>> '{dag_run,conf}' AS conf, jsonb_array_length(r -> 'task_instances') AS tasks, r #> '{xcoms,0,value}' AS xcom

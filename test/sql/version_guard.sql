@@ -65,6 +65,22 @@ CALL lab.run('m', 'ran');
 SELECT lab.change_bodies('m', 'd') \g /dev/null
 SELECT version, commit FROM lab.versions WHERE dag_id = 'm' ORDER BY version;
 
+-- A next version that has run is not free any more: what is then written over the pinned one goes to another.
+CALL lab.version('n', 'a', ARRAY[lab.task('old')]);
+SELECT version_number FROM airflow_pin.pin('n', run_types => '{scheduled}');
+CALL lab.overwrite('n', 1, 'new', 'b');
+CALL lab.run('n', 'ran', 'manual');
+CALL lab.overwrite('n', 1, 'newer', 'c');
+SELECT version, commit, task FROM lab.versions WHERE dag_id = 'n' ORDER BY version;
+SELECT version, commit FROM lab.runs WHERE dag_id = 'n';
+
+-- The new version is the latest by time, too, which Airflow before 3.3 goes by: clocks of DAG processors differ.
+CALL lab.version('clock', 'a', ARRAY[lab.task('old')]);
+UPDATE dag_version SET created_at = now() + '1 hour' WHERE dag_id = 'clock';
+SELECT version_number FROM airflow_pin.pin('clock');
+CALL lab.overwrite('clock', 1, 'new', 'b');
+SELECT version_number FROM dag_version WHERE dag_id = 'clock' ORDER BY created_at;
+
 -- What changes nothing but times stays, and so do versions that nothing pins, expired pins and pins that only observe.
 UPDATE dag_version SET last_updated = '2000-01-01' WHERE id = lab.uuid('m1');
 SELECT last_updated = '2000-01-01' AS touched FROM dag_version WHERE id = lab.uuid('m1');
