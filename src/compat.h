@@ -44,6 +44,13 @@
 	GetRelationPath(database, tablespace, file, InvalidBackendId, MAIN_FORKNUM)
 #endif
 
+/* Of pg_constraint k, in SQL: rows are held to it. */
+#if PG_VERSION_NUM >= 180000
+#define CONSTRAINT_IS_ENFORCED "k.conenforced"
+#else
+#define CONSTRAINT_IS_ENFORCED "true"
+#endif
+
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))
 #endif

@@ -26,13 +26,32 @@ static const char *const running_sql =
 
 /* Tables that autovacuum is going to vacuum against wraparound soon, whatever else goes on. */
 static const char *const near_sql =
-	"SELECT c.relname::text, v.age::text, round(0.8 * m.max)::text,"
+	"SELECT c.relname::text, v.age::text, round(0.8 * v.max)::text, v.of,"
 	" format('VACUUM (FREEZE) %I.%I;', n.nspname, c.relname)"
 	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_class t ON t.oid = c.reltoastrelid,"
-	" LATERAL (SELECT greatest(age(c.relfrozenxid), age(t.relfrozenxid)) AS age) v,"
-	" LATERAL (SELECT current_setting('autovacuum_freeze_max_age')::int AS max) m"
-	" WHERE c.oid = ANY ($1) AND c.relkind = 'r' AND v.age > 0.8 * m.max ORDER BY v.age DESC";
+	" LATERAL (VALUES (greatest(age(c.relfrozenxid), age(t.relfrozenxid)), 'transactions',"
+	"   current_setting('autovacuum_freeze_max_age')::int),"
+	"  (greatest(mxid_age(c.relminmxid), mxid_age(t.relminmxid)), 'multixacts',"
+	"   current_setting('autovacuum_multixact_freeze_max_age')::int)) AS v (age, of, max)"
+	" WHERE c.oid = ANY ($1) AND c.relkind = 'r' AND v.age > 0.8 * v.max ORDER BY v.age DESC, v.of";
+
+static void
+add_wraparound(FindingList *findings, uint64 row)
+{
+	Finding finding = {.check_name = "wraparound", .severity = SEVERITY_WARNING};
+
+	finding.object = row_text(row, 1);
+	finding.value = row_text(row, 2);
+	finding.threshold = row_text(row, 3);
+	finding.message =
+		psprintf("the oldest row of %s is %s %s old: an autovacuum that does not give "
+				 "way is about to begin",
+				 finding.object, finding.value, row_text(row, 4));
+	finding.hint = "VACUUM it before the migration.";
+	finding.fix_sql = row_text(row, 5);
+	findings_add(findings, &finding);
+}
 
 void
 check_autovacuum(const Preflight *preflight)
@@ -40,6 +59,7 @@ check_autovacuum(const Preflight *preflight)
 	FindingList *findings = preflight->findings;
 	QueryArgs args = {0};
 	Finding none = {.check_name = "autovacuum"};
+	bool visible = sessions_visible(findings, none.check_name);
 	uint64 found;
 
 	arg_datum(&args, OIDARRAYOID, relation_oids(airflow_relations(preflight->schema)));
@@ -66,21 +86,8 @@ check_autovacuum(const Preflight *preflight)
 	query_run(near_sql, &args, true, 0);
 	found += SPI_processed;
 	for (uint64 row = 0; row < SPI_processed; row++)
-	{
-		Finding finding = {.check_name = "wraparound", .severity = SEVERITY_WARNING};
-
-		finding.object = row_text(row, 1);
-		finding.value = row_text(row, 2);
-		finding.threshold = row_text(row, 3);
-		finding.message =
-			psprintf("the oldest row of %s is %s transactions old: an autovacuum that "
-					 "does not give way is about to begin",
-					 finding.object, finding.value);
-		finding.hint = "VACUUM it before the migration.";
-		finding.fix_sql = row_text(row, 4);
-		findings_add(findings, &finding);
-	}
+		add_wraparound(findings, row);
 	none.message = "no VACUUM of a table of Airflow is going on or about to have to";
-	if (found == 0)
+	if (visible && found == 0)
 		findings_add(findings, &none);
 }

@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 
+#include "compat.h"
 #include "health/catalog_check.h"
 #include "health/relations.h"
 #include "health/role_setting.h"
@@ -62,36 +63,32 @@ static const CatalogCheck catalog_checks[] = {
 	 "the migrating role's TimeZone makes no step rewrite a table",
 	 "The environment variable PGTZ of the migrating client goes before it."},
 	{"timeouts",
-	 "SELECT 'warning', s.whose, s.name || '=' || s.setting, NULL, format('%s is set there: it "
-	 "would"
-	 " end a migration of more than that', s.name), NULL"
-	 " FROM (SELECT concat_ws(' ', CASE WHEN r.setdatabase > 0 THEN 'database' END,"
-	 "   CASE WHEN r.setdatabase > 0 THEN quote_ident(current_database()) END,"
-	 "   CASE WHEN r.setrole > 0 THEN 'role ' || quote_ident(pg_get_userbyid(r.setrole)) END) AS "
-	 "whose,"
-	 "   split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS setting"
-	 "  FROM pg_db_role_setting r, unnest(r.setconfig) c"
-	 "  WHERE r.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = "
+	 "SELECT 'warning', s.whose, g.name || '=' || s.setting, '0', format('%s of a new session of"
+	 " role %s is %s: it would end a migration of more than that', g.name, pg_get_userbyid($2),"
+	 "  s.setting), format('ALTER ROLE %I IN DATABASE %I SET %I = 0;', pg_get_userbyid($2),"
+	 "  current_database(), g.name)"
+	 " FROM pg_settings g, LATERAL (SELECT * FROM (SELECT r.setrole = 0, r.setdatabase = 0,"
+	 "   coalesce(nullif(concat_ws(' ',"
+	 "    CASE WHEN r.setdatabase > 0 THEN 'database ' || quote_ident(current_database()) END,"
+	 "    CASE WHEN r.setrole > 0 THEN 'role ' || quote_ident(pg_get_userbyid(r.setrole)) END),"
+	 "    ''), 'all roles'), substr(c, strpos(c, '=') + 1)"
+	 "   FROM pg_db_role_setting r, unnest(r.setconfig) c WHERE r.setrole IN (0, $2)"
+	 "   AND r.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = "
 	 "current_database()))"
-	 "  UNION ALL SELECT 'server', g.name, g.reset_val || g.unit FROM pg_settings g"
-	 "  WHERE g.source IN ('configuration file', 'command line', 'environment variable')"
+	 "   AND lower(split_part(c, '=', 1)) = g.name"
+	 "  UNION ALL SELECT true, NULL, 'server', g.reset_val || g.unit"
+	 "   WHERE g.source IN ('configuration file', 'command line', 'environment variable')"
 	 /* What this session has set hides what it began with. */
-	 "   OR g.source = 'session' AND NOT EXISTS (SELECT FROM pg_db_role_setting r, "
-	 "    unnest(r.setconfig) c"
-	 "    WHERE r.setdatabase IN (0, (SELECT d.oid FROM pg_database d"
-	 "     WHERE d.datname = current_database()))"
-	 "    AND r.setrole IN (0, (SELECT u.oid FROM pg_roles u WHERE u.rolname = session_user))"
-	 "    AND split_part(c, '=', 1) = g.name)) s"
-	 " WHERE s.name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',"
-	 "  'idle_session_timeout', 'transaction_timeout') AND s.setting !~ '^0[a-z]*$' ORDER BY 2, 3",
-	 "no timeout is set for the server, a role or this database",
-	 "Where it is the migrating role's, set it to 0 for the migration."},
-	{"connections",
-	 "SELECT 'warning', NULL, u.used::text, current_setting('max_connections'), format('%s of %s"
-	 " connections are in use', u.used, current_setting('max_connections')), NULL"
-	 " FROM (SELECT count(*) AS used FROM pg_stat_activity WHERE backend_type = 'client backend') u"
-	 " WHERE u.used > 0.9 * current_setting('max_connections')::int",
-	 "connections are left", "Stop schedulers, API servers and workers before the migration."},
+	 "    OR g.source = 'session' AND NOT EXISTS (SELECT FROM pg_db_role_setting r, "
+	 "     unnest(r.setconfig) c"
+	 "     WHERE r.setdatabase IN (0, (SELECT d.oid FROM pg_database d"
+	 "      WHERE d.datname = current_database()))"
+	 "     AND r.setrole IN (0, (SELECT u.oid FROM pg_roles u WHERE u.rolname = session_user))"
+	 "     AND split_part(c, '=', 1) = g.name)) v (of_any, in_any, whose, setting)"
+	 "  ORDER BY v.of_any, v.in_any LIMIT 1) s"
+	 " WHERE g.name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',"
+	 "  'idle_session_timeout', 'transaction_timeout') AND s.setting ~ '[1-9]' ORDER BY 2, 3",
+	 "no timeout ends a session of the migrating role", "Set it to 0 for the migration."},
 	{"replication_slots",
 	 "SELECT 'warning', s.slot_name::text, pg_size_pretty(w.behind), CASE WHEN s.active THEN '1 "
 	 "GB' END,"
@@ -110,17 +107,36 @@ static const CatalogCheck catalog_checks[] = {
 	 "archiving WAL does not fail", "Mend archive_command before the migration fills the disk."},
 };
 
+/* Of what only some roles see. */
+static const CatalogCheck session_checks[] = {
+	{"connections",
+	 "SELECT 'warning', NULL, u.used::text, current_setting('max_connections'), format('%s of %s"
+	 " connections are in use', u.used, current_setting('max_connections')), NULL"
+	 " FROM (SELECT count(*) AS used FROM pg_stat_activity WHERE backend_type = 'client backend') u"
+	 " WHERE u.used > 0.9 * current_setting('max_connections')::int",
+	 "connections are left", "Stop schedulers, API servers and workers before the migration."},
+};
+
 static const CatalogCheck schema_checks[] = {
 	{"invalid_indexes",
-	 "SELECT 'warning', i.relname::text, t.relname::text, NULL, format('index %s of %s is invalid: "
-	 "it"
-	 " is written and not used', i.relname, t.relname),"
-	 " format('REINDEX INDEX CONCURRENTLY %I.%I;', n.nspname, i.relname)"
-	 " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = "
-	 "x.indrelid"
-	 " JOIN pg_namespace n ON n.oid = i.relnamespace"
-	 " WHERE x.indrelid = ANY ($1) AND NOT x.indisvalid ORDER BY 2",
-	 "all indexes are valid", "It is what a CREATE INDEX CONCURRENTLY left that failed."},
+	 "SELECT CASE WHEN b.building THEN 'info' ELSE 'warning' END, i.relname::text, t.relname::text,"
+	 " NULL, format('index %s of %s %s', i.relname, t.relname, CASE WHEN b.building THEN"
+	 "  'is being built: a migration waits until that is done' WHEN i.relkind = 'I' THEN"
+	 "  'is invalid: not every partition has its part of it' WHEN b.left_by_reindex THEN"
+	 "  'is invalid: a REINDEX CONCURRENTLY that failed has left it'"
+	 "  ELSE 'is invalid: it is written and not used' END),"
+	 " CASE WHEN b.building OR i.relkind = 'I' THEN NULL WHEN b.left_by_reindex"
+	 "  THEN format('DROP INDEX %I.%I;', n.nspname, i.relname)"
+	 "  ELSE format('REINDEX INDEX CONCURRENTLY %I.%I;', n.nspname, i.relname) END"
+	 " FROM pg_class t JOIN pg_index x ON x.indrelid IN (t.oid, t.reltoastrelid)"
+	 " JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = i.relnamespace,"
+	 " LATERAL (SELECT i.relname ~ '_cc(new|old)[0-9]*$' AS left_by_reindex, EXISTS (SELECT"
+	 "  FROM pg_locks l JOIN pg_stat_progress_create_index p USING (pid)"
+	 "  WHERE l.relation = x.indrelid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted"
+	 "  AND p.datname = current_database()) AS building) b"
+	 " WHERE t.oid = ANY ($1) AND NOT x.indisvalid ORDER BY 2",
+	 "all indexes are valid",
+	 "It is what CREATE or REINDEX INDEX CONCURRENTLY leaves when it fails."},
 	{"unvalidated_constraints",
 	 "SELECT 'warning', t.relname::text, k.conname::text, NULL, format('constraint %s of %s was "
 	 "never"
@@ -128,7 +144,8 @@ static const CatalogCheck schema_checks[] = {
 	 " format('ALTER TABLE %I.%I VALIDATE CONSTRAINT %I;', n.nspname, t.relname, k.conname)"
 	 " FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid"
 	 " JOIN pg_namespace n ON n.oid = t.relnamespace"
-	 " WHERE k.conrelid = ANY ($1) AND NOT k.convalidated ORDER BY 2, 3",
+	 " WHERE k.conrelid = ANY ($1) AND NOT k.convalidated AND " CONSTRAINT_IS_ENFORCED
+	 " ORDER BY 2, 3",
 	 "all constraints are validated", "bad_rows() and fab_report() tell which rows break it."},
 };
 
@@ -154,4 +171,6 @@ check_catalog(const Preflight *preflight)
 	zone = role_time_zone(role);
 	arg_text(&args, time_zone_is_utc(zone) ? NULL : zone);
 	run_catalog_checks(preflight->findings, catalog_checks, lengthof(catalog_checks), &args);
+	if (sessions_visible(preflight->findings, session_checks[0].name))
+		run_catalog_checks(preflight->findings, session_checks, lengthof(session_checks), &args);
 }

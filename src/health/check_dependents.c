@@ -151,7 +151,8 @@ static const CatalogCheck dependent_checks[] = {
 	 " format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname)"
 	 " FROM dependent d JOIN pg_constraint k ON k.oid = d.objid JOIN pg_class t ON t.oid = "
 	 "k.confrelid"
-	 " WHERE d.classid = 'pg_constraint'::regclass AND k.contype = 'f' AND k.conrelid <> ALL ($1)"
+	 " WHERE d.classid = 'pg_constraint'::regclass AND k.contype = 'f' AND k.conparentid = 0"
+	 " AND k.conrelid <> ALL ($1)"
 	 " ORDER BY 2",
 	 "no foreign key of another table refers to Airflow's",
 	 "Drop it, and make it again after the migration."},

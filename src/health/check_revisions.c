@@ -43,11 +43,10 @@ add_error(RevisionCheck *check, Finding *finding, const ErrorData *error)
 }
 
 static void
-check_component(RevisionCheck *check)
+add_revision(RevisionCheck *check, const ErrorData *error)
 {
 	const Release *target = check->preflight->target;
 	Finding finding = {.check_name = "revision"};
-	ErrorData *error = guarded_call(read_pending, check);
 
 	finding.object = check->component == COMPONENT_CORE ? CORE_VERSION_TABLE : FAB_VERSION_TABLE;
 	if (error != NULL)
@@ -66,20 +65,40 @@ check_component(RevisionCheck *check)
 	findings_add(check->preflight->findings, &finding);
 }
 
+/* A target that is not known, and older than the database, is no more reachable than a known one. */
+static bool
+is_behind(const RevisionCheck *core)
+{
+	const char *revision = core->revision;
+
+	return revision != NULL && plan_position(COMPONENT_CORE, revision) >= 0 &&
+		   plan_version_before(core->preflight->target_name,
+							   plan_release_of(COMPONENT_CORE, revision));
+}
+
 /* Is it known what a migration to the target does? */
 static void
-check_target(const Preflight *preflight)
+check_target(const RevisionCheck *core)
 {
-	const char *name = preflight->target_name;
-	const char *release = preflight->target->name;
+	const char *name = core->preflight->target_name;
+	const char *release = core->preflight->target->name;
 	Finding finding = {.check_name = "target", .object = name};
 
 	if (name == NULL)
 		finding.message =
 			psprintf("no target was named: Airflow %s is taken, the newest known", release);
-	else if (preflight->target_known)
+	else if (core->preflight->target_known)
 		finding.message = psprintf("the checks are for a migration to Airflow %s%s", release,
 								   strcmp(name, release) == 0 ? "" : ", which stands for it");
+	else if (is_behind(core))
+	{
+		finding.severity = SEVERITY_CRITICAL;
+		finding.message =
+			psprintf("the database is newer than Airflow %s: It is at revision "
+					 "\"%s\", which came with Airflow %s.",
+					 name, core->revision, plan_release_of(COMPONENT_CORE, core->revision));
+		finding.hint = "Name a later release, or none for the newest.";
+	}
 	else
 	{
 		finding.severity = SEVERITY_UNKNOWN;
@@ -87,7 +106,7 @@ check_target(const Preflight *preflight)
 		finding.hint = psprintf("Known are %s; the checks are for %s. Upgrade airflow_pin.",
 								plan_releases_text(), release);
 	}
-	findings_add(preflight->findings, &finding);
+	findings_add(core->preflight->findings, &finding);
 }
 
 /* Seen with a real migration from 2.11.2 to 3.0.6. */
@@ -114,11 +133,14 @@ check_revisions(const Preflight *preflight)
 {
 	RevisionCheck core = {.preflight = preflight, .component = COMPONENT_CORE};
 	RevisionCheck fab = {.preflight = preflight, .component = COMPONENT_FAB};
+	ErrorData *error;
 
-	check_target(preflight);
-	check_component(&core);
+	error = guarded_call(read_pending, &core);
+	check_target(&core);
+	add_revision(&core, error);
 	if (!OidIsValid(airflow_relation_oid(preflight->schema, "ab_user")))
 		return;
-	check_component(&fab);
+	error = guarded_call(read_pending, &fab);
+	add_revision(&fab, error);
 	check_fab_provider(&fab);
 }

@@ -100,6 +100,7 @@ static void
 check_sessions(const Preflight *preflight)
 {
 	QueryArgs args = {0};
+	bool visible = sessions_visible(preflight->findings, "sessions");
 
 	arg_datum(&args, OIDOID, ObjectIdGetDatum(airflow_relation_oid(preflight->schema, "dag_run")));
 	query_run(sessions_sql, &args, true, 0);
@@ -117,7 +118,7 @@ check_sessions(const Preflight *preflight)
 		finding.hint = "API servers and workers have no heartbeat in the database: stop them, too.";
 		findings_add(preflight->findings, &finding);
 	}
-	if (SPI_processed == 0)
+	if (visible && SPI_processed == 0)
 		findings_add(preflight->findings, &(Finding){.check_name = "sessions",
 													 .value = "0",
 													 .threshold = "0",

@@ -7,6 +7,7 @@
 #include "executor/spi.h"
 
 #include "util/guarded.h"
+#include "util/query.h"
 
 typedef struct CheckCall
 {
@@ -34,6 +35,24 @@ add_error_finding(FindingList *findings, const char *check_name, Severity severi
 	finding.message = error_text(error);
 	finding.hint = error->hint;
 	findings_add(findings, &finding);
+}
+
+/*
+ * May the caller see what other roles' sessions do? pg_stat_activity and its kin hide it from others
+ * without an error, so that a finding of the check has to say it.
+ */
+bool
+sessions_visible(FindingList *findings, const char *check_name)
+{
+	Finding finding = {.check_name = check_name, .severity = SEVERITY_UNKNOWN};
+
+	query_run("SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')", NULL, true, 1);
+	if (row_bool(0, 1))
+		return true;
+	finding.message = "sessions of other roles are not visible";
+	finding.hint = "GRANT pg_monitor to the role that checks.";
+	findings_add(findings, &finding);
+	return false;
 }
 
 /*

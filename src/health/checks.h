@@ -44,6 +44,7 @@ typedef struct NamedCheck
 extern void run_health_checks(const Preflight *preflight, const NamedCheck *checks, int count);
 extern void add_error_finding(FindingList *findings, const char *check_name, Severity severity,
 							  const ErrorData *error);
+extern bool sessions_visible(FindingList *findings, const char *check_name);
 
 extern void check_revisions(const Preflight *preflight);
 extern void check_in_flight(const Preflight *preflight);

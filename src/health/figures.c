@@ -19,7 +19,8 @@
 #include "util/owner_scope.h"
 #include "util/query.h"
 
-#define COUNTED_ROWS 100000 /* tables of more rows are estimated */
+#define COUNTED_ROWS 100000 /* tables of more rows are estimated, or of more bytes */
+#define COUNTED_BYTES ((int64) 256 * 1024 * 1024)
 #define NEWEST_RUNS "100000"
 #define RECENT_RUNS "10000" /* of those, whose tasks are looked at */
 
@@ -189,43 +190,52 @@ read_source(List *figures, const FigureSource *source, const char *schema, Findi
 static bool
 estimate_is_stale(Oid relation, int64 rows)
 {
-	Datum changed = DirectFunctionCall1(pg_stat_get_mod_since_analyze, ObjectIdGetDatum(relation));
+	int64 changed = 0;
+	ListCell *cell;
 
-	return DatumGetInt64(changed) > rows / 5;
+	foreach (cell, table_and_partitions(relation))
+		changed += DatumGetInt64(
+			DirectFunctionCall1(pg_stat_get_mod_since_analyze, ObjectIdGetDatum(lfirst_oid(cell))));
+	return changed > rows / 5;
 }
 
+/* A table that is too large to be counted, and "why" its rows cannot be estimated. */
 static List *
-add_stale(List *figures, const char *table, const char *schema, FindingList *unknown)
+add_unanalyzed(List *figures, const char *table, const char *schema, const char *why,
+			   FindingList *unknown)
 {
 	const char *name = quote_qualified_identifier(schema, table);
 
-	findings_add(unknown,
-				 &(Finding){.check_name = "rows",
-							.severity = SEVERITY_UNKNOWN,
-							.object = table,
-							.message = psprintf("table %s is too large to be counted, and more "
-												"than a fifth of it has changed since the last "
-												"ANALYZE",
-												table),
-							.hint = "Analyze it, and ask again.",
-							.fix_sql = psprintf("ANALYZE %s;", name)});
+	findings_add(unknown, &(Finding){.check_name = "rows",
+									 .severity = SEVERITY_UNKNOWN,
+									 .object = table,
+									 .message = psprintf(
+										 "table %s is too large to be counted, and %s", table, why),
+									 .hint = "Analyze it, and ask again.",
+									 .fix_sql = psprintf("ANALYZE %s;", name)});
 	return add_unknown(figures, "rows", table);
 }
 
-/* Rows of a table: counted where it is small, else estimated from the catalog and the file. */
+/* Rows of a table: counted where it is small, else estimated from the catalog and the files. */
 static List *
 read_rows(List *figures, const char *table, const char *schema, FindingList *unknown)
 {
 	Oid relation = airflow_relation_oid(schema, table);
-	int64 estimate;
+	RelationSize size;
 
 	if (!OidIsValid(relation))
 		return figures;
-	estimate = relation_size(relation).estimated_rows;
-	if (estimate > COUNTED_ROWS && estimate_is_stale(relation, estimate))
-		return add_stale(figures, table, schema, unknown);
-	if (estimate > COUNTED_ROWS)
-		return add_figure(figures, "rows", table, estimate, true);
+	size = table_tree_size(relation);
+	if (size.estimated_rows > COUNTED_ROWS || size.heap > COUNTED_BYTES)
+	{
+		if (size.estimated_rows < 0)
+			return add_unanalyzed(figures, table, schema, "was never analyzed", unknown);
+		if (estimate_is_stale(relation, size.estimated_rows))
+			return add_unanalyzed(figures, table, schema,
+								  "more than a fifth of it has changed since the last ANALYZE",
+								  unknown);
+		return add_figure(figures, "rows", table, size.estimated_rows, true);
+	}
 	if (!may_read_table(unknown, "rows", table, relation))
 		return add_unknown(figures, "rows", table);
 	return add_queried(

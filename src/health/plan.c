@@ -11,7 +11,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "airflow/catalog.h"
@@ -23,7 +22,6 @@
 #include "health/revision.h"
 #include "health/role_setting.h"
 #include "util/interval.h"
-#include "util/owner_scope.h"
 #include "util/result_rows.h"
 
 #define PLAN_COLUMNS 14
@@ -42,12 +40,12 @@ typedef struct MigrationPlan
 
 PG_FUNCTION_INFO_V1(airflow_pin_migration_plan);
 
-/* Rows and bytes of a table, from the catalogs and its files. */
+/* Rows and bytes of a table with its partitions, from the catalogs and the files. */
 static TableSize
 read_table_size(Oid table)
 {
 	TableSize result = {.relation = table};
-	RelationSize size = relation_size(table);
+	RelationSize size = table_tree_size(table);
 
 	result.known = size.estimated_rows >= 0;
 	result.rows = Max(size.estimated_rows, 0);
@@ -141,15 +139,6 @@ known_target(const char *name)
 				(errmsg("the plan is for Airflow %s, which stands for %s", target->name, name),
 				 errdetail("Known are %s.", plan_releases_text())));
 	return target;
-}
-
-/* Does the role that owns alembic_version, which is the one to migrate, work in UTC? */
-static bool
-migrates_in_utc(const char *schema)
-{
-	Oid versions = airflow_relation_oid(schema, CORE_VERSION_TABLE);
-
-	return OidIsValid(versions) && time_zone_is_utc(role_time_zone(relation_owner(versions)));
 }
 
 /*

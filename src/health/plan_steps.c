@@ -46,6 +46,24 @@ plan_release(const char *name)
 	return NULL;
 }
 
+/* The major and minor version of a version's name; false for what is none. */
+static bool
+read_version(const char *name, int *major, int *minor)
+{
+	char first[10];
+	char second[10];
+	int read = 0;
+
+	if (sscanf(name, "%9[0-9].%9[0-9]%n", first, second, &read) < 2)
+		return false;
+	name += read;
+	if (*name != '\0' && (name[0] != '.' || strspn(name + 1, "0123456789") == 0))
+		return false;
+	*major = atoi(first);
+	*minor = atoi(second);
+	return true;
+}
+
 /*
  * The known release that stands for a version of Airflow, NULL for the newest. Patch releases
  * hardly ever migrate anything, so any of the same major and minor version does; for a version
@@ -57,26 +75,34 @@ plan_target(const char *name, bool *known)
 {
 	int major;
 	int minor;
-	char rest;
-	int read;
+	char *prefix;
 
 	*known = true;
 	if (name == NULL)
 		return plan_release(NULL);
-	read = sscanf(name, "%9d.%9d%c", &major, &minor, &rest);
-	if (read < 2 || (read == 3 && rest != '.'))
+	if (!read_version(name, &major, &minor))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is not a version of Airflow", name),
 						errhint("Name it like 3.3.2.")));
+	prefix = psprintf("%d.%d.", major, minor);
 	for (int i = lengthof(releases) - 1; i >= 0; i--)
-	{
-		char *prefix = psprintf("%d.%d.", major, minor);
-
 		if (strncmp(releases[i].name, prefix, strlen(prefix)) == 0)
 			return &releases[i];
-	}
 	*known = false;
 	return plan_release(NULL);
+}
+
+/* Is a version of an earlier major or minor version than another one? */
+bool
+plan_version_before(const char *name, const char *other)
+{
+	int major;
+	int minor;
+	int other_major;
+	int other_minor;
+
+	return read_version(name, &major, &minor) && read_version(other, &other_major, &other_minor) &&
+		   (major < other_major || (major == other_major && minor < other_minor));
 }
 
 /* The newest release whose core head a revision is, or NULL. */

@@ -69,6 +69,7 @@ typedef struct PlanEntry
 
 extern const Release *plan_release(const char *name);
 extern const Release *plan_target(const char *name, bool *known);
+extern bool plan_version_before(const char *name, const char *other);
 extern const char *plan_releases_text(void);
 extern const Release *plan_release_at(const char *revision);
 extern const Release *plan_first_release(void);

@@ -90,8 +90,8 @@ fork_bytes(const char *first_segment)
  * Bytes of a table's or an index's own files. When they were exchanged while we looked, by a
  * rewrite that was committed, the new ones count.
  */
-static int64
-file_bytes(Oid relation)
+int64
+relation_file_bytes(Oid relation)
 {
 	char *path = relation_file_path(relation);
 	int64 bytes = 0;
@@ -118,7 +118,7 @@ index_bytes(Oid relation)
 	ListCell *cell;
 
 	foreach (cell, relation_indexes(relation))
-		bytes += file_bytes(lfirst_oid(cell));
+		bytes += relation_file_bytes(lfirst_oid(cell));
 	return bytes;
 }
 
@@ -152,13 +152,34 @@ relation_size(Oid relation)
 	if (!HeapTupleIsValid(tuple))
 		return size;
 	toast = ((Form_pg_class) GETSTRUCT(tuple))->reltoastrelid;
-	size.heap = file_bytes(relation);
+	size.heap = relation_file_bytes(relation);
 	size.indexes = index_bytes(relation);
 	if (OidIsValid(toast))
-		size.toast = file_bytes(toast) + index_bytes(toast);
+		size.toast = relation_file_bytes(toast) + index_bytes(toast);
 	size.estimated_rows = estimate_rows(relation, (Form_pg_class) GETSTRUCT(tuple));
 	ReleaseSysCache(tuple);
 	return size;
+}
+
+/* Of a table with its partitions: where one's rows are not known, those of all are not. */
+RelationSize
+table_tree_size(Oid table)
+{
+	RelationSize all = {0};
+	ListCell *cell;
+
+	foreach (cell, table_and_partitions(table))
+	{
+		RelationSize size = relation_size(lfirst_oid(cell));
+
+		all.heap += size.heap;
+		all.indexes += size.indexes;
+		all.toast += size.toast;
+		if (all.estimated_rows >= 0)
+			all.estimated_rows =
+				size.estimated_rows < 0 ? -1 : all.estimated_rows + size.estimated_rows;
+	}
+	return all;
 }
 
 int64

@@ -20,7 +20,9 @@ typedef struct RelationSize
 
 extern int64 fork_bytes(const char *first_segment);
 extern char *relation_file_path(Oid relation);
+extern int64 relation_file_bytes(Oid relation);
 extern RelationSize relation_size(Oid relation);
+extern RelationSize table_tree_size(Oid table);
 extern int64 relation_total_bytes(const RelationSize *size);
 extern double rewrite_seconds(int64 bytes);
 

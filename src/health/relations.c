@@ -17,6 +17,7 @@
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -109,6 +110,14 @@ airflow_relations(const char *schema)
 	return relations;
 }
 
+/* How SQL calls a relation: a partition may be in another schema than its table. */
+const char *
+qualified_name(const AirflowRelation *relation)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation->oid)),
+									  relation->name);
+}
+
 /* An SQL array of their OIDs, in their order. */
 Datum
 relation_oids(List *relations)
@@ -160,6 +169,13 @@ required_relation(const char *schema, const char *name)
 						errhint("Check airflow_pin.airflow_schema.")));
 	require_table(relation, schema, name);
 	return relation;
+}
+
+/* OIDs of a table and of all partitions below it, without a lock on any. */
+List *
+table_and_partitions(Oid relation)
+{
+	return find_all_inheritors(relation, NoLock, NULL);
 }
 
 /* OIDs of a table's indexes, from the catalog: RelationGetIndexList() would need the table open. */

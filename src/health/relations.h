@@ -22,10 +22,12 @@ typedef struct AirflowRelation
 extern const char *schema_or_none(void);
 extern const char *health_schema(void);
 extern List *airflow_relations(const char *schema);
+extern const char *qualified_name(const AirflowRelation *relation);
 extern Datum relation_oids(List *relations);
 extern void arg_relations(QueryArgs *args, List *relations);
 extern Oid airflow_relation_oid(const char *schema, const char *name);
 extern Oid required_relation(const char *schema, const char *name);
+extern List *table_and_partitions(Oid relation);
 extern List *relation_indexes(Oid relation);
 
 #endif

@@ -8,6 +8,10 @@
 #include "pgtime.h"
 #include "utils/guc.h"
 
+#include "airflow/catalog.h"
+#include "health/relations.h"
+#include "health/revision.h"
+#include "util/owner_scope.h"
 #include "util/query.h"
 
 /* In the order in which settings overrule each other; what the client sets itself is not known. */
@@ -33,13 +37,13 @@ role_setting(Oid role, const char *name)
 	return SPI_processed > 0 ? row_text(0, 1) : NULL;
 }
 
-/* The role's TimeZone; without one of its own, or of the database, that of this session. */
+/* The role's TimeZone; without one of its own, or of the database, that this session began with. */
 const char *
 role_time_zone(Oid role)
 {
 	const char *zone = role_setting(role, "timezone");
 
-	return zone ? zone : GetConfigOption("TimeZone", false, false);
+	return zone ? zone : GetConfigOptionResetString("TimeZone");
 }
 
 /*
@@ -64,4 +68,13 @@ time_zone_is_utc(const char *name)
 	long offset;
 
 	return zone != NULL && pg_get_timezone_offset(zone, &offset) && offset == 0;
+}
+
+/* Does the role that owns alembic_version, which is the one to migrate, work in UTC? */
+bool
+migrates_in_utc(const char *schema)
+{
+	Oid versions = airflow_relation_oid(schema, CORE_VERSION_TABLE);
+
+	return OidIsValid(versions) && time_zone_is_utc(role_time_zone(relation_owner(versions)));
 }

@@ -120,3 +120,24 @@ SELECT severity, value, message FROM airflow_pin.postflight('upgrade') WHERE che
 ALTER TABLE task_instance RENAME TO _airflow_moved__task_instance;
 SELECT check_name, severity, message FROM airflow_pin.postflight('upgrade') WHERE check_name ~ '^tasks_|^failed_tasks|unversioned';
 ROLLBACK;
+
+-- Rows are counted only where that is little to read: files of holes, of 300 MB. A partitioned table has its partitions'.
+CREATE PROCEDURE lab.grow(relation regclass, row_count real) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', format('cat > /dev/null; truncate -s 300M %s', pg_relation_filepath(relation)));
+    UPDATE pg_class SET reltuples = row_count, relpages = 38400 WHERE oid = relation;
+    PERFORM pg_stat_reset_single_table_counters(relation);
+END $$;
+CREATE FUNCTION lab.rows(label text) RETURNS TABLE (severity text, object text, value text, message text, fix_sql text) LANGUAGE sql AS $$
+    SELECT severity, object, value, message, fix_sql FROM airflow_pin.baseline(label) WHERE object IN ('log', 'variable') $$;
+CREATE TABLE variable (id int) PARTITION BY LIST (id);
+CREATE TABLE variable_1 PARTITION OF variable FOR VALUES IN (1);
+CREATE TABLE variable_2 PARTITION OF variable DEFAULT;
+INSERT INTO variable VALUES (1);
+CALL lab.grow('log', -1);
+SELECT * FROM lab.rows('not analyzed');
+CALL lab.grow('log', 5);
+CALL lab.grow('variable_1', 7);
+SELECT * FROM lab.rows('analyzed');
+CALL lab.grow('variable_2', -1);
+SELECT * FROM lab.rows('partition not analyzed');

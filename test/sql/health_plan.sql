@@ -3,7 +3,7 @@
 \set SHOW_CONTEXT never
 \pset pager off
 SET client_min_messages = warning;
-SET TimeZone = 'UTC';
+ALTER ROLE CURRENT_USER SET TimeZone = 'UTC';
 DROP EXTENSION IF EXISTS airflow_pin CASCADE;
 DROP SCHEMA IF EXISTS airflow_pin, lab, public CASCADE;
 CREATE SCHEMA public;
@@ -92,11 +92,11 @@ WHERE start = '2.11.2' AND target = '3.3.2' AND updates_rows ORDER BY step;
 -- 0051 rewrites task_instance, but not in a session whose TimeZone is UTC.
 CALL lab.become('5f2621c13b39', NULL);
 SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
-SET TimeZone = 'Europe/Berlin';
+ALTER ROLE CURRENT_USER SET TimeZone = 'Europe/Berlin';
 SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
-SET TimeZone = 'Etc/GMT+1';
+ALTER ROLE CURRENT_USER SET TimeZone = 'Etc/GMT+1';
 SELECT relation, operation, rewrites, scans FROM airflow_pin.migration_plan() WHERE revision = '038dc8bc6284';
-SET TimeZone = 'UTC';
+ALTER ROLE CURRENT_USER SET TimeZone = 'UTC';
 
 -- All of ab_user_role's steps.
 SELECT relation, operation, lock_mode, rewrites, scans FROM lab.plan
@@ -148,6 +148,20 @@ RESET effective_cache_size;
 CALL lab.grow('dataset', 123, 2);
 SELECT DISTINCT relation, estimated_rows, bytes FROM airflow_pin.migration_plan('3.0.6')
 WHERE relation IN ('dataset', 'asset', 'asset_active') ORDER BY 1;
+
+-- A partitioned table has the rows and bytes of its partitions; what is not known of one is not of all.
+DROP TABLE xcom;
+CREATE TABLE xcom (id int) PARTITION BY LIST (id);
+CREATE TABLE xcom_1 PARTITION OF xcom FOR VALUES IN (1) PARTITION BY LIST (id);
+CREATE TABLE xcom_2 PARTITION OF xcom_1 DEFAULT;
+CREATE TABLE xcom_3 PARTITION OF xcom DEFAULT;
+CALL lab.grow('xcom_2', 1000000, 10);
+CALL lab.grow('xcom_3', 2000000, 20);
+SELECT DISTINCT estimated_rows, bytes, eta_high > '5 s' AS takes_long FROM airflow_pin.migration_plan('3.0.6')
+WHERE relation = 'xcom' AND operation LIKE 'ALTER COLUMN value TYPE%';
+CALL lab.grow('xcom_3', -1, 20);
+SELECT DISTINCT estimated_rows, bytes, eta_high FROM airflow_pin.migration_plan('3.0.6')
+WHERE relation = 'xcom' AND operation LIKE 'ALTER COLUMN value TYPE%';
 
 -- In the middle of a migration.
 CALL lab.become('d59cbbef95eb', NULL);
@@ -201,3 +215,4 @@ SELECT * FROM airflow_pin.migration_plan();
 SET airflow_pin.airflow_schema = 'nowhere';
 SELECT * FROM airflow_pin.migration_plan();
 \echo :LAST_ERROR_SQLSTATE
+ALTER ROLE CURRENT_USER RESET TimeZone;

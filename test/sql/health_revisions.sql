@@ -28,6 +28,12 @@ SELECT * FROM lab.findings('3.3.2') WHERE object = 'alembic_version_fab';
 UPDATE alembic_version SET version_num = '1d6611b6ab7c';
 SELECT * FROM lab.findings('3.1.8') WHERE object = 'alembic_version';
 SELECT airflow_pin.is_ready('3.1.8');
+-- Of a release so old that it is not known.
+SELECT severity, object, message, hint FROM lab.findings('2.9') WHERE check_name = 'target';
+SELECT airflow_pin.is_ready('2.9'), airflow_pin.is_ready('1.10.15'), airflow_pin.is_ready('3.2.2'), airflow_pin.is_ready('3.4');
+UPDATE alembic_version SET version_num = '5f2621c13b39';
+SELECT severity, message FROM lab.findings('2.9.3') WHERE check_name = 'target';
+UPDATE alembic_version SET version_num = '1d6611b6ab7c';
 
 -- Not one revision, or one that nobody knows.
 INSERT INTO alembic_version VALUES ('d2f4e1b3c5a7');

@@ -1,0 +1,69 @@
+/*
+ * written_tables.c
+ *		Which tables do the pending steps of a migration write anew?
+ */
+#include "written_tables.h"
+
+#include "catalog/namespace.h"
+
+#include "health/pending.h"
+#include "health/plan_walk.h"
+#include "health/role_setting.h"
+
+/* Does the step leave a second copy of the table, or of every row in it? */
+static bool
+writes_anew(const PlanEntry *step, bool utc)
+{
+	switch (step->cost)
+	{
+		case COST_REWRITE:
+			return (step->flags & STEP_REWRITES_UNLESS_UTC) == 0 || !utc;
+		case COST_UPDATE:
+		case COST_UPDATE_BATCHES:
+		case COST_CLIENT_ROWS:
+		case COST_CLIENT_PAGES:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static List *
+add_written(List *written, List *revisions, Oid namespace, bool utc)
+{
+	List *before = NIL;
+	ListCell *cell;
+
+	foreach (cell, revisions)
+		for (const PlanEntry *step = plan_next_step(lfirst(cell)); step != NULL;
+			 step = plan_next_step(step))
+		{
+			Oid relation = writes_anew(step, utc)
+							   ? plan_step_relation(before, step->relation, namespace)
+							   : InvalidOid;
+
+			if (OidIsValid(relation))
+				written = list_append_unique_oid(written, relation);
+			before = lappend(before, unconstify(PlanEntry *, step));
+		}
+	return written;
+}
+
+/*
+ * OIDs of the tables that are there now and that a step up to the target rewrites or updates in
+ * full; of a partitioned one its own. Raises an error where the pending steps are not known. To be
+ * called between SPI_connect() and SPI_finish().
+ */
+List *
+written_tables(const Preflight *preflight)
+{
+	const char *schema = preflight->schema;
+	Oid namespace = get_namespace_oid(schema, true);
+	bool utc = migrates_in_utc(schema);
+	List *written = NIL;
+
+	for (Component component = COMPONENT_CORE; component <= COMPONENT_FAB; component++)
+		written = add_written(written, pending_revisions(component, schema, preflight->target),
+							  namespace, utc);
+	return written;
+}
