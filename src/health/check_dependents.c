@@ -96,6 +96,35 @@ typedef struct ChangeSearch
 	" WHEN $4 THEN ' depends on nothing that the migration drops or alters'"                       \
 	" ELSE ' may depend on what the migration drops or alters' END"
 
+/*
+ * Tables whose replica identity is an index that the migration drops, alone, with its constraint or
+ * with a column; and who publishes updates or deletions of them. From then on the server refuses
+ * both where the replica identity is a named index, is not within the column list, or does not
+ * cover the row filter: CheckCmdReplicaIdentity() is called for each UPDATE, also one of no row.
+ */
+#define PUBLISHED                                                                                  \
+	"WITH change AS (SELECT * FROM unnest($2, $3) c (relid, what)),"                               \
+	" identity AS (SELECT t.oid AS relid, t.relname, n.oid AS nspid, n.nspname, i.relname AS key," \
+	"  t.relreplident = 'i' AS named"                                                              \
+	"  FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace"                              \
+	"  JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class i ON i.oid = x.indexrelid"              \
+	"  WHERE t.oid = ANY ($1) AND CASE t.relreplident WHEN 'i' THEN x.indisreplident"              \
+	"   WHEN 'd' THEN x.indisprimary END AND EXISTS (SELECT FROM change c WHERE c.relid = t.oid"   \
+	"   AND (c.what IN ('INDEX ' || i.relname, 'CONSTRAINT ' || i.relname) OR c.what IN"           \
+	"    (SELECT 'DROPPED ' || a.attname FROM pg_attribute a WHERE a.attrelid = t.oid"             \
+	"     AND a.attnum = ANY (x.indkey))))),"                                                      \
+	" published AS (SELECT i.*, p.pubname, p.pubupdate, p.pubdelete,"                              \
+	"  r.prqual IS NOT NULL OR r.prattrs IS NOT NULL AS part,"                                     \
+	"  r.prqual IS NULL AND (SELECT bool_and(r.prattrs IS NULL"                                    \
+	"    OR (a.attnum = ANY (r.prattrs)) IS TRUE) FROM change c LEFT JOIN pg_attribute a"          \
+	"    ON a.attrelid = c.relid AND c.what = 'PRIMARY KEY ' || a.attname"                         \
+	"    WHERE c.relid = i.relid AND c.what LIKE 'PRIMARY KEY %') IS TRUE AS fits"                 \
+	"  FROM identity i CROSS JOIN pg_publication p"                                                \
+	"  LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = i.relid"                \
+	"  LEFT JOIN pg_publication_namespace s ON s.pnpubid = p.oid AND s.pnnspid = i.nspid"          \
+	"  WHERE (p.pubupdate OR p.pubdelete)"                                                         \
+	"  AND (p.puballtables <> (r.oid IS NOT NULL) OR s.oid IS NOT NULL)) "
+
 /* clang-format off */
 static const CatalogCheck dependent_checks[] = {
 	{"dependent_views",
@@ -143,6 +172,22 @@ static const CatalogCheck dependent_checks[] = {
 	 " WHERE d.classid = 'pg_publication_rel'::regclass ORDER BY 2, 3",
 	 "no publication depends on a column of Airflow's tables",
 	 "Take the table out, and add it again after the migration."},
+	{"replica_identity",
+	 PUBLISHED
+	 "SELECT CASE WHEN p.pubupdate THEN 'critical' ELSE 'warning' END,"
+	 " format('PUBLICATION %I', p.pubname), p.relname::text, NULL,"
+	 " format('publication %I relies on replica identity %I of %s, which the migration drops%s:"
+	 " %s of it fails from then on', p.pubname, p.key, p.relname, CASE WHEN NOT p.fits AND p.part"
+	 "  THEN ', and has a column list or row filter that does not fit the new one' ELSE '' END,"
+	 "  concat_ws(' or ', CASE WHEN p.pubupdate THEN 'UPDATE' END,"
+	 "   CASE WHEN p.pubdelete THEN 'DELETE' END)),"
+	 " CASE WHEN NOT p.fits AND p.part"
+	 "  THEN format('ALTER PUBLICATION %I DROP TABLE %I.%I;', p.pubname, p.nspname, p.relname)"
+	 "  ELSE format('ALTER TABLE %I.%I REPLICA IDENTITY DEFAULT;', p.nspname, p.relname) END"
+	 " FROM published p WHERE p.named OR NOT p.fits ORDER BY 2, 3",
+	 "no publication needs a replica identity that the migration drops",
+	 "Take the table out and add it again after the migration, or let it publish insert and truncate"
+	 " only. A row filter also holds with REPLICA IDENTITY FULL."},
 	{"foreign_keys",
 	 DEPENDENCIES
 	 "SELECT " SEVERITY ", format('CONSTRAINT %I ON %s', k.conname, k.conrelid::regclass),"

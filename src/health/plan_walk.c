@@ -64,6 +64,31 @@ add_change(List *changes, Oid relation, const char *what)
 	return lappend(changes, change);
 }
 
+/* A column's change, as one of any kind and as one of this kind. */
+static List *
+add_column_change(List *changes, List *renamed, Oid relation, const char *name, const char *kind)
+{
+	name = present_column(renamed, relation, name);
+	changes = add_change(changes, relation, psprintf("COLUMN %s", name));
+	return add_change(changes, relation, psprintf("%s %s", kind, name));
+}
+
+/* The columns of a new primary key, as "id)" or "alias_id, asset_id)". */
+static List *
+add_key_columns(List *changes, List *renamed, Oid relation, const char *columns)
+{
+	char name[NAMEDATALEN];
+	int read = 0;
+
+	for (; sscanf(columns, "%63[^,)]%n", name, &read) == 1; columns += strspn(columns, ", "))
+	{
+		changes = add_change(changes, relation,
+							 psprintf("PRIMARY KEY %s", present_column(renamed, relation, name)));
+		columns += read;
+	}
+	return changes;
+}
+
 /* One action of a step: "DROP COLUMN conf", "ALTER COLUMN id TYPE UUID", "RENAME COLUMN a TO b". */
 static List *
 read_action(List *changes, List **renamed, Oid relation, const char *action)
@@ -81,12 +106,16 @@ read_action(List *changes, List **renamed, Oid relation, const char *action)
 		column->to = pstrdup(second);
 		*renamed = lappend(*renamed, column);
 	}
-	else if (sscanf(action, "DROP COLUMN %63s", first) == 1 ||
-			 (sscanf(action, "ALTER COLUMN %63s TYPE %n", first, &read) == 1 && read > 0))
-		changes = add_change(changes, relation,
-							 psprintf("COLUMN %s", present_column(*renamed, relation, first)));
+	else if (sscanf(action, "DROP COLUMN %63s", first) == 1)
+		changes = add_column_change(changes, *renamed, relation, first, "DROPPED");
+	else if (sscanf(action, "ALTER COLUMN %63s TYPE %n", first, &read) == 1 && read > 0)
+		changes = add_column_change(changes, *renamed, relation, first, "RETYPED");
 	else if (sscanf(action, "DROP CONSTRAINT %63s", first) == 1)
 		changes = add_change(changes, relation, psprintf("CONSTRAINT %s", first));
+	else if (sscanf(action, "DROP INDEX %63s", first) == 1)
+		changes = add_change(changes, relation, psprintf("INDEX %s", first));
+	else if (sscanf(action, "ADD PRIMARY KEY (%n", &read) == 0 && read > 0)
+		changes = add_key_columns(changes, *renamed, relation, action + read);
 	else if (strcmp(action, "DROP TABLE") == 0)
 		changes = add_change(changes, relation, "TABLE");
 	return changes;

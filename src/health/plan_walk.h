@@ -11,11 +11,15 @@
 
 #include "health/plan_steps.h"
 
-/* Something that the tables have now and the plan takes away or gives another type. */
+/*
+ * Something that the tables have now and the plan takes away or gives another type: "TABLE",
+ * "CONSTRAINT task_instance_pkey", "INDEX ti_job_id", "COLUMN conf", the same as "DROPPED conf" or
+ * "RETYPED conf", and "PRIMARY KEY id" for a column of the key that there will be.
+ */
 typedef struct PlanChange
 {
 	Oid relation;
-	const char *what; /* "COLUMN conf", "CONSTRAINT task_instance_pkey" or "TABLE" */
+	const char *what;
 } PlanChange;
 
 extern Oid plan_step_relation(List *steps_before, const char *name, Oid namespace);

@@ -177,6 +177,16 @@ CASES |= {
     "publications": ("publications", "%", "critical", "2.11.2",
         EACH_COLUMN.format("CREATE PUBLICATION p%s FOR TABLE public.%I (%I) WITH (publish = ''insert'')",
                            "r.n, r.relname, r.attname")),
+    "column_list": ("replica_identity", "PUBLICATION listed", "critical", "2.11.2",
+        f"CREATE PUBLICATION listed FOR TABLE task_instance ({TI}, state)"),
+    "row_filter": ("replica_identity", "PUBLICATION filtered", "critical", "2.11.2",
+        "CREATE PUBLICATION filtered FOR TABLE task_instance WHERE (dag_id <> 'secret')"),
+    "named_identity": ("replica_identity", "PUBLICATION everything", "critical", "2.11.2",
+        "CREATE PUBLICATION everything FOR ALL TABLES;"
+        " ALTER TABLE task_instance REPLICA IDENTITY USING INDEX task_instance_pkey"),
+    "published": ("replica_identity", "", "ok", "2.11.2",
+        "CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION some FOR TABLE dag_run (id, state), job (id);"
+        f" CREATE PUBLICATION inserts FOR TABLE task_instance ({TI}) WITH (publish = 'insert')"),
     "foreign_key": ("foreign_keys", "CONSTRAINT of_task ON lab.comment", "warning", "2.11.2",
         "CREATE TABLE lab.comment (dag_id text, task_id text, run_id text, map_index int, CONSTRAINT of_task"
         f" FOREIGN KEY ({TI}) REFERENCES task_instance)"),

@@ -9,7 +9,7 @@ CREATE EXTENSION airflow_pin;
 INSERT INTO alembic_version VALUES ('5f2621c13b39');
 CREATE VIEW lab.findings AS
     SELECT check_name, severity, object, value, message, fix_sql FROM airflow_pin.preflight('3.3.2')
-    WHERE check_name IN ('dependent_views', 'foreign_triggers', 'deferred_triggers', 'publications', 'foreign_keys', 'dependent_objects', 'dependents');
+    WHERE check_name IN ('dependent_views', 'foreign_triggers', 'deferred_triggers', 'publications', 'replica_identity', 'foreign_keys', 'dependent_objects', 'dependents');
 CREATE SCHEMA mine;
 \set ECHO all
 
@@ -66,6 +66,30 @@ CREATE TRIGGER watch_all AFTER UPDATE ON dag_run FOR EACH ROW EXECUTE FUNCTION s
 CREATE TABLE mine.labels (run integer REFERENCES dag_run, label text);
 CREATE PUBLICATION all_runs FOR TABLE dag_run;
 SELECT check_name, severity, object, message FROM lab.findings WHERE severity <> 'ok';
+
+-- Step 0042 takes task_instance's primary key away, and with it the replica identity that updates are published by.
+CREATE PUBLICATION listed FOR TABLE task_instance (dag_id, task_id, run_id, map_index, state);
+CREATE PUBLICATION filtered FOR TABLE task_instance WHERE (dag_id <> 'secret'), task_instance_history WHERE (id > 0) WITH (publish = 'update');
+CREATE PUBLICATION deletions FOR TABLE task_instance WHERE (dag_id <> 'secret') WITH (publish = 'delete');
+CREATE PUBLICATION everything FOR ALL TABLES;
+-- What fits the new key, has one that stays, or publishes no update, holds.
+CREATE PUBLICATION holds FOR TABLE task_instance, dag_run (id, state), dataset_alias_dataset (alias_id, dataset_id);
+CREATE PUBLICATION whole FOR TABLES IN SCHEMA public;
+CREATE PUBLICATION inserts FOR TABLE task_instance (dag_id), xcom WHERE (dag_id <> 'secret') WITH (publish = 'insert, truncate');
+SELECT severity, object, value, message, fix_sql, hint FROM airflow_pin.preflight('3.3.2')
+WHERE check_name = 'replica_identity';
+SELECT fix_sql FROM lab.findings WHERE check_name = 'replica_identity' \gexec
+SELECT severity, message FROM lab.findings WHERE check_name = 'replica_identity';
+-- A replica identity that is named is gone for all who publish the table.
+ALTER TABLE task_instance REPLICA IDENTITY USING INDEX task_instance_pkey;
+ALTER TABLE dataset REPLICA IDENTITY USING INDEX idx_uri_unique;
+SELECT severity, object, value, message, fix_sql FROM lab.findings WHERE check_name = 'replica_identity';
+SELECT fix_sql FROM lab.findings WHERE check_name = 'replica_identity' \gexec
+SELECT severity FROM lab.findings WHERE check_name = 'replica_identity';
+ALTER TABLE task_instance REPLICA IDENTITY FULL;
+SELECT severity FROM lab.findings WHERE check_name = 'replica_identity';
+ALTER TABLE task_instance REPLICA IDENTITY DEFAULT;
+DROP PUBLICATION listed, filtered, deletions, everything, holds, whole, inserts;
 
 -- A deferrable trigger's events are pending when the step's next statement alters the table.
 CREATE CONSTRAINT TRIGGER watch_late AFTER UPDATE ON task_instance DEFERRABLE INITIALLY DEFERRED
