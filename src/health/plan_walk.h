@@ -22,6 +22,18 @@ typedef struct PlanChange
 	const char *what;
 } PlanChange;
 
+/* A step is one or more of these. */
+typedef struct PlanAction
+{
+	const PlanEntry *revision;
+	const char *table; /* as it is named when the step runs */
+	Oid relation;	   /* the table, InvalidOid when it is yet to be created */
+	const char *text;  /* "DROP COLUMN conf" */
+} PlanAction;
+
+typedef void (*PlanVisitor)(const PlanAction *action, void *arg);
+
+extern void plan_walk(List *revisions, Oid namespace, PlanVisitor visit, void *arg);
 extern Oid plan_step_relation(List *steps_before, const char *name, Oid namespace);
 extern List *plan_changes(List *revisions, Oid namespace);
 

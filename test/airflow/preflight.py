@@ -185,8 +185,16 @@ CASES |= {
         "CREATE PUBLICATION everything FOR ALL TABLES;"
         " ALTER TABLE task_instance REPLICA IDENTITY USING INDEX task_instance_pkey"),
     "published": ("replica_identity", "", "ok", "2.11.2",
-        "CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION some FOR TABLE dag_run (id, state), job (id);"
+        "CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION listed FOR TABLE dag_run (id, state), job (id);"
         f" CREATE PUBLICATION inserts FOR TABLE task_instance ({TI}) WITH (publish = 'insert')"),
+    "taken_index": ("taken_names", "INDEX idx_dag_run_run_after", "critical", "2.11.2",
+        "CREATE INDEX idx_dag_run_run_after ON dag_run (start_date)"),
+    "taken_table": ("taken_names", "TABLE team", "critical", "2.11.2", "CREATE TABLE team (name text)"),
+    "taken_view": ("taken_names", "VIEW asset", "critical", "2.11.2", "CREATE VIEW asset AS SELECT 1 AS id"),
+    "taken_type": ("taken_names", "TYPE deadline", "critical", "2.11.2", "CREATE TYPE deadline AS ENUM ('soon')"),
+    "taken_column": ("taken_names", "COLUMN task_instance.id", "critical", "2.11.2", "ALTER TABLE task_instance ADD id uuid"),
+    "taken_new_name": ("taken_names", "COLUMN dataset_event.asset_id", "critical", "2.11.2",
+        "ALTER TABLE dataset_event ADD asset_id integer"),
     "foreign_key": ("foreign_keys", "CONSTRAINT of_task ON lab.comment", "warning", "2.11.2",
         "CREATE TABLE lab.comment (dag_id text, task_id text, run_id text, map_index int, CONSTRAINT of_task"
         f" FOREIGN KEY ({TI}) REFERENCES task_instance)"),
