@@ -36,17 +36,24 @@ typedef struct ChangeSearch
  * $1: Airflow's tables; $2 and $3: what the plan changes of which table; $4: is there a plan?
  *
  * Dependencies on columns and constraints, with what is depended on as the plan names it. What
- * names no column, as count(*) does, depends on the table only.
+ * names no column, as count(*) does, depends on the table only. An index, constraint or statistics
+ * object goes with a column that is dropped, so only another type counts.
  */
 #define DEPENDENCIES                                                                               \
 	"WITH dependency AS ("                                                                         \
-	" SELECT d.classid, d.objid, d.refobjid AS relid, 'COLUMN ' || a.attname AS what"              \
+	" SELECT d.classid, d.objid, d.refobjid AS relid,"                                             \
+	"  CASE WHEN d.classid IN ('pg_class'::regclass, 'pg_constraint'::regclass,"                   \
+	"   'pg_statistic_ext'::regclass) THEN 'RETYPED ' ELSE 'COLUMN ' END || a.attname AS what"     \
 	"  FROM pg_depend d"                                                                           \
 	"  JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"                \
 	"  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"                        \
 	" UNION SELECT d.classid, d.objid, d.refobjid, 'TABLE' FROM pg_depend d"                       \
 	"  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"                        \
 	"  AND d.refobjsubid = 0 AND d.deptype = 'n'"                                                  \
+	" UNION SELECT d.classid, d.objid, t.oid, CASE d.classid WHEN 'pg_class'::regclass"            \
+	"   THEN 'ROW' ELSE 'TABLE' END FROM pg_class t JOIN pg_type y ON y.oid = t.reltype"           \
+	"  JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass"                                     \
+	"   AND d.refobjid IN (y.oid, y.typarray) WHERE t.oid = ANY ($1) AND d.deptype = 'n'"          \
 	" UNION SELECT d.classid, d.objid, k.conrelid, 'CONSTRAINT ' || k.conname"                     \
 	"  FROM pg_depend d JOIN pg_constraint k ON k.oid = d.refobjid"                                \
 	"  WHERE d.refclassid = 'pg_constraint'::regclass AND k.conrelid = ANY ($1)"                   \
@@ -200,12 +207,39 @@ static const CatalogCheck dependent_checks[] = {
 	 " ORDER BY 2",
 	 "no foreign key of another table refers to Airflow's",
 	 "Drop it, and make it again after the migration."},
+	{"dependent_expressions",
+	 DEPENDENCIES
+	 "SELECT " SEVERITY ", x.name, d.tables, NULL, x.name || CASE WHEN d.classid <> "
+	 "'pg_attrdef'::regclass THEN ' is made anew for another type of ' || d.changed"
+	 " || ': where that fails, so does the migration' ELSE " CONSEQUENCE " END, x.fix"
+	 " FROM dependent d, LATERAL (SELECT format('COLUMN %I ON %s', a.attname, f.adrelid::regclass),"
+	 "  format('ALTER TABLE %s DROP COLUMN %I;', f.adrelid::regclass, a.attname) FROM pg_attrdef f"
+	 "  JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum"
+	 "  WHERE a.attgenerated <> '' AND f.oid = d.objid AND d.classid = 'pg_attrdef'::regclass"
+	 " UNION ALL SELECT format('INDEX %s', i.indexrelid::regclass),"
+	 "  format('DROP INDEX %s;', i.indexrelid::regclass) FROM pg_index i"
+	 "  WHERE (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL) AND i.indexrelid = d.objid"
+	 "  AND d.classid = 'pg_class'::regclass AND d.changed IS NOT NULL"
+	 " UNION ALL SELECT format('CONSTRAINT %I ON %s', k.conname, k.conrelid::regclass),"
+	 "  format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname)"
+	 "  FROM pg_constraint k WHERE k.contype = 'c' AND k.oid = d.objid"
+	 "  AND d.classid = 'pg_constraint'::regclass AND d.changed IS NOT NULL"
+	 " UNION ALL SELECT format('STATISTICS %I.%I', n.nspname, s.stxname),"
+	 "  format('DROP STATISTICS %I.%I;', n.nspname, s.stxname) FROM pg_statistic_ext s"
+	 "  JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxexprs IS NOT NULL"
+	 "  AND s.oid = d.objid AND d.classid = 'pg_statistic_ext'::regclass"
+	 "  AND d.changed IS NOT NULL) x (name, fix) ORDER BY 2",
+	 "no expression of others needs a column that the migration alters",
+	 "Keep its definition, drop it, and make it again after the migration."},
 	{"dependent_objects",
 	 DEPENDENCIES
 	 "SELECT " SEVERITY ", pg_describe_object(d.classid, d.objid, 0), d.tables, NULL,"
 	 " pg_describe_object(d.classid, d.objid, 0) || " CONSEQUENCE ", NULL"
-	 " FROM dependent d WHERE d.classid IN ('pg_policy'::regclass, 'pg_proc'::regclass) ORDER BY 2",
-	 "no policy or function depends on a column of Airflow's tables",
+	 " FROM dependent d WHERE d.classid IN ('pg_policy'::regclass, 'pg_proc'::regclass)"
+	 " OR d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_class c, dependency y"
+	 "  WHERE c.oid = d.objid AND c.relkind IN ('r', 'm', 'p')"
+	 "  AND y.classid = d.classid AND y.objid = d.objid AND y.what = 'ROW') ORDER BY 2",
+	 "no policy, function or column of others depends on Airflow's tables",
 	 "Keep its definition, drop it, and make it again after the migration."},
 };
 /* clang-format on */

@@ -8,6 +8,10 @@
 #include "plan_walk.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "parser/parse_coerce.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 /* A column's new name, as a step gives it. */
@@ -82,13 +86,34 @@ add_change(ChangeList *list, Oid relation, const char *what)
 	list->changes = lappend(list->changes, change);
 }
 
-/* A column's change, as one of any kind and as one of this kind. */
+/* Is what can be done with a column of the one type done the same way with one of the other? */
+static bool
+types_are_alike(Oid one, Oid other)
+{
+	return one == other ||
+		   (TypeCategory(one) == TYPCATEGORY_STRING && TypeCategory(other) == TYPCATEGORY_STRING);
+}
+
+/* ALTER COLUMN ... TYPE, which may only lengthen a varchar, or change nothing. */
 static void
-add_column_change(ChangeList *list, Oid relation, const char *name, const char *kind)
+add_type_change(ChangeList *list, Oid relation, const char *name, const char *type)
+{
+	const char *column = present_column(list, relation, name);
+	Oid old_type = get_atttype(relation, get_attnum(relation, column));
+	Oid new_type = DatumGetObjectId(DirectFunctionCall1(regtypein, CStringGetDatum(type)));
+
+	add_change(list, relation, psprintf("COLUMN %s", column));
+	add_change(list, relation, "ROW");
+	if (OidIsValid(old_type) && !types_are_alike(old_type, new_type))
+		add_change(list, relation, psprintf("RETYPED %s", column));
+}
+
+static void
+add_column_drop(ChangeList *list, Oid relation, const char *name)
 {
 	name = present_column(list, relation, name);
 	add_change(list, relation, psprintf("COLUMN %s", name));
-	add_change(list, relation, psprintf("%s %s", kind, name));
+	add_change(list, relation, psprintf("DROPPED %s", name));
 }
 
 /* The columns of a new primary key, as "id)" or "alias_id, asset_id)". */
@@ -120,9 +145,9 @@ collect_changes(const PlanAction *action, void *arg)
 	if (sscanf(action->text, "RENAME COLUMN %63s TO %63s", first, second) == 2)
 		add_renamed(list, action->relation, first, second);
 	else if (sscanf(action->text, "DROP COLUMN %63s", first) == 1)
-		add_column_change(list, action->relation, first, "DROPPED");
+		add_column_drop(list, action->relation, first);
 	else if (sscanf(action->text, "ALTER COLUMN %63s TYPE %n", first, &read) == 1 && read > 0)
-		add_column_change(list, action->relation, first, "RETYPED");
+		add_type_change(list, action->relation, first, action->text + read);
 	else if (sscanf(action->text, "DROP CONSTRAINT %63s", first) == 1)
 		add_change(list, action->relation, psprintf("CONSTRAINT %s", first));
 	else if (sscanf(action->text, "DROP INDEX %63s", first) == 1)

@@ -13,8 +13,9 @@
 
 /*
  * Something that the tables have now and the plan takes away or gives another type: "TABLE",
- * "CONSTRAINT task_instance_pkey", "INDEX ti_job_id", "COLUMN conf", the same as "DROPPED conf" or
- * "RETYPED conf", and "PRIMARY KEY id" for a column of the key that there will be.
+ * "CONSTRAINT task_instance_pkey", "INDEX ti_job_id", "COLUMN conf"; the same as "DROPPED conf", or
+ * as "RETYPED conf", unless the type is only longer, and "ROW", the table's row type. And "PRIMARY
+ * KEY id" for a column of the key that there will be.
  */
 typedef struct PlanChange
 {
