@@ -67,8 +67,8 @@ DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO lab_migrator', curren
 """
 
 # Warnings on which a migration fails here, and the cases that migrate as the role of OWN_ROLE.
-FAILS_ON_WARNING = {"index_row", "deferred_trigger", "statement_timeout"}
-AS_OWN_ROLE = {"own_role", "owner", "schema_privilege", "pgcrypto"}
+FAILS_ON_WARNING = {"index_row", "deferred_trigger", "statement_timeout", "event_trigger"}
+AS_OWN_ROLE = {"read_only", "own_role", "owner", "schema_privilege", "pgcrypto"}
 
 # name: (check, object, severity, start, SQL)
 CASES = {
@@ -236,6 +236,12 @@ CASES |= {
         "UPDATE alembic_version SET version_num = 'ffffffffffff'"),
     "statement_timeout": ("timeouts", "database %", "warning", "2.11.2",
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 1', current_database()); END $$"),
+    "read_only": ("read_only", "lab_migrator", "critical", "2.11.2", OWN_ROLE +
+        "DO $$ BEGIN EXECUTE format('ALTER ROLE lab_migrator IN DATABASE %I SET default_transaction_read_only = on',"
+        " current_database()); END $$"),
+    "event_trigger": ("event_triggers", "EVENT TRIGGER refuse", "warning", "2.11.2",
+        "CREATE FUNCTION lab.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END';"
+        " CREATE EVENT TRIGGER refuse ON table_rewrite EXECUTE FUNCTION lab.refuse()"),
     "own_role": ("owners", "", "ok", "2.11.2", OWN_ROLE),
     "owner": ("owners", "dag_run", "critical", "2.11.2", OWN_ROLE + "ALTER TABLE dag_run OWNER TO CURRENT_USER"),
     "schema_privilege": ("schema_privileges", "public", "critical", "2.11.2",
