@@ -16,8 +16,10 @@
 #include "health/role_setting.h"
 #include "util/owner_scope.h"
 
-/* $1: Airflow's tables; $2: the migrating role; $3: its search_path; $4: its TimeZone unless that
- * is UTC. */
+/*
+ * $1: Airflow's tables; $2: the migrating role; $3: its search_path; $4: its TimeZone unless that is
+ * UTC; $5: do its transactions begin read only?
+ */
 static const CatalogCheck catalog_checks[] = {
 	{"owners",
 	 "SELECT 'critical', c.relname::text, pg_get_userbyid(c.relowner)::text,"
@@ -89,6 +91,26 @@ static const CatalogCheck catalog_checks[] = {
 	 " WHERE g.name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',"
 	 "  'idle_session_timeout', 'transaction_timeout') AND s.setting ~ '[1-9]' ORDER BY 2, 3",
 	 "no timeout ends a session of the migrating role", "Set it to 0 for the migration."},
+	{"read_only",
+	 "SELECT 'critical', pg_get_userbyid($2)::text, 'on', 'off',"
+	 " format('default_transaction_read_only is on for role %s: the migration may not write',"
+	 "  pg_get_userbyid($2)), format('ALTER ROLE %I IN DATABASE %I"
+	 " SET default_transaction_read_only = off;', pg_get_userbyid($2), current_database()) WHERE "
+	 "$5",
+	 "no setting makes the migrating role's transactions read only",
+	 "It is set for that role or for the database."},
+	{"event_triggers",
+	 "SELECT 'warning', format('EVENT TRIGGER %I', e.evtname), e.evtfoid::regprocedure::text, NULL,"
+	 " format('event trigger %I calls %s at %s of the migration''s commands: an error in it ends "
+	 "the"
+	 " migration', e.evtname, e.evtfoid::regprocedure, e.evtevent),"
+	 " format('ALTER EVENT TRIGGER %I DISABLE;', e.evtname) FROM pg_event_trigger e"
+	 " WHERE e.evtenabled IN ('O', 'A') AND e.evtevent IN"
+	 " ('ddl_command_start', 'ddl_command_end', 'sql_drop', 'table_rewrite')"
+	 " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass"
+	 "  AND d.objid = e.oid AND d.deptype = 'e') ORDER BY 2",
+	 "no event trigger but those of extensions fires for DDL",
+	 "Enable it again after the migration; leave it, if it was there in earlier ones."},
 	{"replication_slots",
 	 "SELECT 'warning', s.slot_name::text, pg_size_pretty(w.behind), CASE WHEN s.active THEN '1 "
 	 "GB' END,"
@@ -170,6 +192,7 @@ check_catalog(const Preflight *preflight)
 	arg_text(&args, role_search_path(role));
 	zone = role_time_zone(role);
 	arg_text(&args, time_zone_is_utc(zone) ? NULL : zone);
+	arg_datum(&args, BOOLOID, BoolGetDatum(role_is_read_only(role)));
 	run_catalog_checks(preflight->findings, catalog_checks, lengthof(catalog_checks), &args);
 	if (sessions_visible(preflight->findings, session_checks[0].name))
 		run_catalog_checks(preflight->findings, session_checks, lengthof(session_checks), &args);

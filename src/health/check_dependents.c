@@ -36,17 +36,24 @@ typedef struct ChangeSearch
  * $1: Airflow's tables; $2 and $3: what the plan changes of which table; $4: is there a plan?
  *
  * Dependencies on columns and constraints, with what is depended on as the plan names it. What
- * names no column, as count(*) does, depends on the table only.
+ * names no column, as count(*) does, depends on the table only. An index, constraint or statistics
+ * object goes with a column that is dropped, so only another type counts.
  */
 #define DEPENDENCIES                                                                               \
 	"WITH dependency AS ("                                                                         \
-	" SELECT d.classid, d.objid, d.refobjid AS relid, 'COLUMN ' || a.attname AS what"              \
+	" SELECT d.classid, d.objid, d.refobjid AS relid,"                                             \
+	"  CASE WHEN d.classid IN ('pg_class'::regclass, 'pg_constraint'::regclass,"                   \
+	"   'pg_statistic_ext'::regclass) THEN 'RETYPED ' ELSE 'COLUMN ' END || a.attname AS what"     \
 	"  FROM pg_depend d"                                                                           \
 	"  JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"                \
 	"  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"                        \
 	" UNION SELECT d.classid, d.objid, d.refobjid, 'TABLE' FROM pg_depend d"                       \
 	"  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"                        \
 	"  AND d.refobjsubid = 0 AND d.deptype = 'n'"                                                  \
+	" UNION SELECT d.classid, d.objid, t.oid, CASE d.classid WHEN 'pg_class'::regclass"            \
+	"   THEN 'ROW' ELSE 'TABLE' END FROM pg_class t JOIN pg_type y ON y.oid = t.reltype"           \
+	"  JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass"                                     \
+	"   AND d.refobjid IN (y.oid, y.typarray) WHERE t.oid = ANY ($1) AND d.deptype = 'n'"          \
 	" UNION SELECT d.classid, d.objid, k.conrelid, 'CONSTRAINT ' || k.conname"                     \
 	"  FROM pg_depend d JOIN pg_constraint k ON k.oid = d.refobjid"                                \
 	"  WHERE d.refclassid = 'pg_constraint'::regclass AND k.conrelid = ANY ($1)"                   \
@@ -96,6 +103,35 @@ typedef struct ChangeSearch
 	" WHEN $4 THEN ' depends on nothing that the migration drops or alters'"                       \
 	" ELSE ' may depend on what the migration drops or alters' END"
 
+/*
+ * Tables whose replica identity is an index that the migration drops, alone, with its constraint or
+ * with a column; and who publishes updates or deletions of them. From then on the server refuses
+ * both where the replica identity is a named index, is not within the column list, or does not
+ * cover the row filter: CheckCmdReplicaIdentity() is called for each UPDATE, also one of no row.
+ */
+#define PUBLISHED                                                                                  \
+	"WITH change AS (SELECT * FROM unnest($2, $3) c (relid, what)),"                               \
+	" identity AS (SELECT t.oid AS relid, t.relname, n.oid AS nspid, n.nspname, i.relname AS key," \
+	"  t.relreplident = 'i' AS named"                                                              \
+	"  FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace"                              \
+	"  JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class i ON i.oid = x.indexrelid"              \
+	"  WHERE t.oid = ANY ($1) AND CASE t.relreplident WHEN 'i' THEN x.indisreplident"              \
+	"   WHEN 'd' THEN x.indisprimary END AND EXISTS (SELECT FROM change c WHERE c.relid = t.oid"   \
+	"   AND (c.what IN ('INDEX ' || i.relname, 'CONSTRAINT ' || i.relname) OR c.what IN"           \
+	"    (SELECT 'DROPPED ' || a.attname FROM pg_attribute a WHERE a.attrelid = t.oid"             \
+	"     AND a.attnum = ANY (x.indkey))))),"                                                      \
+	" published AS (SELECT i.*, p.pubname, p.pubupdate, p.pubdelete,"                              \
+	"  r.prqual IS NOT NULL OR r.prattrs IS NOT NULL AS part,"                                     \
+	"  r.prqual IS NULL AND (SELECT bool_and(r.prattrs IS NULL"                                    \
+	"    OR (a.attnum = ANY (r.prattrs)) IS TRUE) FROM change c LEFT JOIN pg_attribute a"          \
+	"    ON a.attrelid = c.relid AND c.what = 'PRIMARY KEY ' || a.attname"                         \
+	"    WHERE c.relid = i.relid AND c.what LIKE 'PRIMARY KEY %') IS TRUE AS fits"                 \
+	"  FROM identity i CROSS JOIN pg_publication p"                                                \
+	"  LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = i.relid"                \
+	"  LEFT JOIN pg_publication_namespace s ON s.pnpubid = p.oid AND s.pnnspid = i.nspid"          \
+	"  WHERE (p.pubupdate OR p.pubdelete)"                                                         \
+	"  AND (p.puballtables <> (r.oid IS NOT NULL) OR s.oid IS NOT NULL)) "
+
 /* clang-format off */
 static const CatalogCheck dependent_checks[] = {
 	{"dependent_views",
@@ -143,6 +179,22 @@ static const CatalogCheck dependent_checks[] = {
 	 " WHERE d.classid = 'pg_publication_rel'::regclass ORDER BY 2, 3",
 	 "no publication depends on a column of Airflow's tables",
 	 "Take the table out, and add it again after the migration."},
+	{"replica_identity",
+	 PUBLISHED
+	 "SELECT CASE WHEN p.pubupdate THEN 'critical' ELSE 'warning' END,"
+	 " format('PUBLICATION %I', p.pubname), p.relname::text, NULL,"
+	 " format('publication %I relies on replica identity %I of %s, which the migration drops%s:"
+	 " %s of it fails from then on', p.pubname, p.key, p.relname, CASE WHEN NOT p.fits AND p.part"
+	 "  THEN ', and has a column list or row filter that does not fit the new one' ELSE '' END,"
+	 "  concat_ws(' or ', CASE WHEN p.pubupdate THEN 'UPDATE' END,"
+	 "   CASE WHEN p.pubdelete THEN 'DELETE' END)),"
+	 " CASE WHEN NOT p.fits AND p.part"
+	 "  THEN format('ALTER PUBLICATION %I DROP TABLE %I.%I;', p.pubname, p.nspname, p.relname)"
+	 "  ELSE format('ALTER TABLE %I.%I REPLICA IDENTITY DEFAULT;', p.nspname, p.relname) END"
+	 " FROM published p WHERE p.named OR NOT p.fits ORDER BY 2, 3",
+	 "no publication needs a replica identity that the migration drops",
+	 "Take the table out and add it again after the migration, or let it publish insert and truncate"
+	 " only. A row filter also holds with REPLICA IDENTITY FULL."},
 	{"foreign_keys",
 	 DEPENDENCIES
 	 "SELECT " SEVERITY ", format('CONSTRAINT %I ON %s', k.conname, k.conrelid::regclass),"
@@ -156,12 +208,39 @@ static const CatalogCheck dependent_checks[] = {
 	 " ORDER BY 2",
 	 "no foreign key of another table refers to Airflow's",
 	 "Drop it, and make it again after the migration."},
+	{"dependent_expressions",
+	 DEPENDENCIES
+	 "SELECT " SEVERITY ", x.name, d.tables, NULL, x.name || CASE WHEN d.classid <> "
+	 "'pg_attrdef'::regclass THEN ' is made anew for another type of ' || d.changed"
+	 " || ': where that fails, so does the migration' ELSE " CONSEQUENCE " END, x.fix"
+	 " FROM dependent d, LATERAL (SELECT format('COLUMN %I ON %s', a.attname, f.adrelid::regclass),"
+	 "  format('ALTER TABLE %s DROP COLUMN %I;', f.adrelid::regclass, a.attname) FROM pg_attrdef f"
+	 "  JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum"
+	 "  WHERE a.attgenerated <> '' AND f.oid = d.objid AND d.classid = 'pg_attrdef'::regclass"
+	 " UNION ALL SELECT format('INDEX %s', i.indexrelid::regclass),"
+	 "  format('DROP INDEX %s;', i.indexrelid::regclass) FROM pg_index i"
+	 "  WHERE (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL) AND i.indexrelid = d.objid"
+	 "  AND d.classid = 'pg_class'::regclass AND d.changed IS NOT NULL"
+	 " UNION ALL SELECT format('CONSTRAINT %I ON %s', k.conname, k.conrelid::regclass),"
+	 "  format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname)"
+	 "  FROM pg_constraint k WHERE k.contype = 'c' AND k.oid = d.objid"
+	 "  AND d.classid = 'pg_constraint'::regclass AND d.changed IS NOT NULL"
+	 " UNION ALL SELECT format('STATISTICS %I.%I', n.nspname, s.stxname),"
+	 "  format('DROP STATISTICS %I.%I;', n.nspname, s.stxname) FROM pg_statistic_ext s"
+	 "  JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxexprs IS NOT NULL"
+	 "  AND s.oid = d.objid AND d.classid = 'pg_statistic_ext'::regclass"
+	 "  AND d.changed IS NOT NULL) x (name, fix) ORDER BY 2",
+	 "no expression of others needs a column that the migration alters",
+	 "Keep its definition, drop it, and make it again after the migration."},
 	{"dependent_objects",
 	 DEPENDENCIES
 	 "SELECT " SEVERITY ", pg_describe_object(d.classid, d.objid, 0), d.tables, NULL,"
 	 " pg_describe_object(d.classid, d.objid, 0) || " CONSEQUENCE ", NULL"
-	 " FROM dependent d WHERE d.classid IN ('pg_policy'::regclass, 'pg_proc'::regclass) ORDER BY 2",
-	 "no policy or function depends on a column of Airflow's tables",
+	 " FROM dependent d WHERE d.classid IN ('pg_policy'::regclass, 'pg_proc'::regclass)"
+	 " OR d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_class c, dependency y"
+	 "  WHERE c.oid = d.objid AND c.relkind IN ('r', 'm', 'p')"
+	 "  AND y.classid = d.classid AND y.objid = d.objid AND y.what = 'ROW') ORDER BY 2",
+	 "no policy, function or column of others depends on Airflow's tables",
 	 "Keep its definition, drop it, and make it again after the migration."},
 };
 /* clang-format on */

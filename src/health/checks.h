@@ -66,6 +66,9 @@ extern void check_sequences(const Preflight *preflight);
 /* What hangs on Airflow's tables that is not Airflow's: views, triggers, publications, ... */
 extern void check_dependents(const Preflight *preflight);
 
+/* Names of what the migration creates that are taken already. */
+extern void check_names(const Preflight *preflight);
+
 /* What else the catalogs and settings tell: owners, timeouts, slots, ... */
 extern void check_catalog(const Preflight *preflight);
 

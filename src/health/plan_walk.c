@@ -8,6 +8,10 @@
 #include "plan_walk.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "parser/parse_coerce.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 /* A column's new name, as a step gives it. */
@@ -40,13 +44,31 @@ plan_step_relation(List *steps_before, const char *name, Oid namespace)
 	return get_relname_relid(name, namespace);
 }
 
+/* What plan_changes() collects. */
+typedef struct ChangeList
+{
+	List *changes;
+	List *renamed; /* columns: RenamedColumn */
+} ChangeList;
+
+static void
+add_renamed(ChangeList *list, Oid relation, const char *from, const char *to)
+{
+	RenamedColumn *column = palloc(sizeof(RenamedColumn));
+
+	column->relation = relation;
+	column->from = pstrdup(from);
+	column->to = pstrdup(to);
+	list->renamed = lappend(list->renamed, column);
+}
+
 /* The name that a column has now. */
 static const char *
-present_column(List *renamed, Oid relation, const char *name)
+present_column(const ChangeList *list, Oid relation, const char *name)
 {
-	for (int i = list_length(renamed) - 1; i >= 0; i--)
+	for (int i = list_length(list->renamed) - 1; i >= 0; i--)
 	{
-		const RenamedColumn *column = list_nth(renamed, i);
+		const RenamedColumn *column = list_nth(list->renamed, i);
 
 		if (column->relation == relation && strcmp(column->to, name) == 0)
 			name = column->from;
@@ -54,61 +76,126 @@ present_column(List *renamed, Oid relation, const char *name)
 	return name;
 }
 
-static List *
-add_change(List *changes, Oid relation, const char *what)
+static void
+add_change(ChangeList *list, Oid relation, const char *what)
 {
 	PlanChange *change = palloc(sizeof(PlanChange));
 
 	change->relation = relation;
 	change->what = what;
-	return lappend(changes, change);
+	list->changes = lappend(list->changes, change);
 }
 
-/* One action of a step: "DROP COLUMN conf", "ALTER COLUMN id TYPE UUID", "RENAME COLUMN a TO b". */
-static List *
-read_action(List *changes, List **renamed, Oid relation, const char *action)
+/* Is what can be done with a column of the one type done the same way with one of the other? */
+static bool
+types_are_alike(Oid one, Oid other)
 {
+	return one == other ||
+		   (TypeCategory(one) == TYPCATEGORY_STRING && TypeCategory(other) == TYPCATEGORY_STRING);
+}
+
+/* ALTER COLUMN ... TYPE, which may only lengthen a varchar, or change nothing. */
+static void
+add_type_change(ChangeList *list, Oid relation, const char *name, const char *type)
+{
+	const char *column = present_column(list, relation, name);
+	Oid old_type = get_atttype(relation, get_attnum(relation, column));
+	Oid new_type = DatumGetObjectId(DirectFunctionCall1(regtypein, CStringGetDatum(type)));
+
+	add_change(list, relation, psprintf("COLUMN %s", column));
+	add_change(list, relation, "ROW");
+	if (OidIsValid(old_type) && !types_are_alike(old_type, new_type))
+		add_change(list, relation, psprintf("RETYPED %s", column));
+}
+
+static void
+add_column_drop(ChangeList *list, Oid relation, const char *name)
+{
+	name = present_column(list, relation, name);
+	add_change(list, relation, psprintf("COLUMN %s", name));
+	add_change(list, relation, psprintf("DROPPED %s", name));
+}
+
+/* The columns of a new primary key, as "id)" or "alias_id, asset_id)". */
+static void
+add_key_columns(ChangeList *list, Oid relation, const char *columns)
+{
+	char name[NAMEDATALEN];
+	int read = 0;
+
+	for (; sscanf(columns, "%63[^,)]%n", name, &read) == 1; columns += strspn(columns, ", "))
+	{
+		add_change(list, relation,
+				   psprintf("PRIMARY KEY %s", present_column(list, relation, name)));
+		columns += read;
+	}
+}
+
+/* PlanVisitor: "DROP COLUMN conf", "ALTER COLUMN id TYPE UUID", "RENAME COLUMN a TO b", ... */
+static void
+collect_changes(const PlanAction *action, void *arg)
+{
+	ChangeList *list = arg;
 	char first[NAMEDATALEN];
 	char second[NAMEDATALEN];
 	int read = 0;
 
-	if (sscanf(action, "RENAME COLUMN %63s TO %63s", first, second) == 2)
-	{
-		RenamedColumn *column = palloc(sizeof(RenamedColumn));
-
-		column->relation = relation;
-		column->from = pstrdup(first);
-		column->to = pstrdup(second);
-		*renamed = lappend(*renamed, column);
-	}
-	else if (sscanf(action, "DROP COLUMN %63s", first) == 1 ||
-			 (sscanf(action, "ALTER COLUMN %63s TYPE %n", first, &read) == 1 && read > 0))
-		changes = add_change(changes, relation,
-							 psprintf("COLUMN %s", present_column(*renamed, relation, first)));
-	else if (sscanf(action, "DROP CONSTRAINT %63s", first) == 1)
-		changes = add_change(changes, relation, psprintf("CONSTRAINT %s", first));
-	else if (strcmp(action, "DROP TABLE") == 0)
-		changes = add_change(changes, relation, "TABLE");
-	return changes;
+	if (!OidIsValid(action->relation))
+		return;
+	if (sscanf(action->text, "RENAME COLUMN %63s TO %63s", first, second) == 2)
+		add_renamed(list, action->relation, first, second);
+	else if (sscanf(action->text, "DROP COLUMN %63s", first) == 1)
+		add_column_drop(list, action->relation, first);
+	else if (sscanf(action->text, "ALTER COLUMN %63s TYPE %n", first, &read) == 1 && read > 0)
+		add_type_change(list, action->relation, first, action->text + read);
+	else if (sscanf(action->text, "DROP CONSTRAINT %63s", first) == 1)
+		add_change(list, action->relation, psprintf("CONSTRAINT %s", first));
+	else if (sscanf(action->text, "DROP INDEX %63s", first) == 1)
+		add_change(list, action->relation, psprintf("INDEX %s", first));
+	else if (sscanf(action->text, "ADD PRIMARY KEY (%n", &read) == 0 && read > 0)
+		add_key_columns(list, action->relation, action->text + read);
+	else if (strcmp(action->text, "DROP TABLE") == 0)
+		add_change(list, action->relation, "TABLE");
 }
 
 /* The actions of a step are separated by "; ". */
-static List *
-read_step(List *changes, List **renamed, Oid relation, const PlanEntry *step)
+static void
+visit_actions(PlanAction *action, const char *operation, PlanVisitor visit, void *arg)
 {
-	char *rest = pstrdup(step->operation);
+	char *rest = pstrdup(operation);
 
-	for (char *action = rest; action != NULL; action = rest)
+	for (char *text = rest; text != NULL; text = rest)
 	{
-		rest = strstr(action, "; ");
+		rest = strstr(text, "; ");
 		if (rest != NULL)
 		{
 			*rest = '\0';
 			rest += strlen("; ");
 		}
-		changes = read_action(changes, renamed, relation, action);
+		action->text = text;
+		visit(action, arg);
 	}
-	return changes;
+}
+
+/* Call a function for each action of the revisions that is about a table, in their order. */
+void
+plan_walk(List *revisions, Oid namespace, PlanVisitor visit, void *arg)
+{
+	List *steps = NIL;
+	ListCell *cell;
+
+	foreach (cell, revisions)
+		for (const PlanEntry *step = plan_next_step(lfirst(cell)); step != NULL;
+			 step = plan_next_step(step))
+		{
+			PlanAction action = {.revision = lfirst(cell), .table = step->relation};
+
+			if (step->relation == NULL)
+				continue;
+			action.relation = plan_step_relation(steps, step->relation, namespace);
+			visit_actions(&action, step->operation, visit, arg);
+			steps = lappend(steps, unconstify(PlanEntry *, step));
+		}
 }
 
 /*
@@ -118,21 +205,8 @@ read_step(List *changes, List **renamed, Oid relation, const PlanEntry *step)
 List *
 plan_changes(List *revisions, Oid namespace)
 {
-	List *changes = NIL;
-	List *renamed = NIL;
-	List *steps = NIL;
-	ListCell *cell;
+	ChangeList list = {0};
 
-	foreach (cell, revisions)
-		for (const PlanEntry *step = plan_next_step(lfirst(cell)); step != NULL;
-			 step = plan_next_step(step))
-		{
-			Oid relation =
-				step->relation ? plan_step_relation(steps, step->relation, namespace) : InvalidOid;
-
-			if (OidIsValid(relation))
-				changes = read_step(changes, &renamed, relation, step);
-			steps = lappend(steps, unconstify(PlanEntry *, step));
-		}
-	return changes;
+	plan_walk(revisions, namespace, collect_changes, &list);
+	return list.changes;
 }

@@ -26,6 +26,7 @@ static const NamedCheck checks[] = {
 	{"disk_space", check_disk_space},
 	{"sequences", check_sequences},
 	{"dependents", check_dependents},
+	{"taken_names", check_names},
 	{"catalog", check_catalog},
 	{"schema", check_schema},
 	{"fab_report", check_fab},

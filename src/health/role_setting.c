@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "pgtime.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 
 #include "airflow/catalog.h"
@@ -55,6 +56,16 @@ role_search_path(Oid role)
 	const char *path = role_setting(role, "search_path");
 
 	return path ? path : GetConfigOptionResetString("search_path");
+}
+
+/* Do the role's transactions begin read only, by a setting of its own or of the database? */
+bool
+role_is_read_only(Oid role)
+{
+	const char *setting = role_setting(role, "default_transaction_read_only");
+	bool read_only;
+
+	return setting != NULL && parse_bool(setting, &read_only) && read_only;
 }
 
 /*

@@ -67,8 +67,8 @@ DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO lab_migrator', curren
 """
 
 # Warnings on which a migration fails here, and the cases that migrate as the role of OWN_ROLE.
-FAILS_ON_WARNING = {"index_row", "deferred_trigger", "statement_timeout"}
-AS_OWN_ROLE = {"own_role", "owner", "schema_privilege", "pgcrypto"}
+FAILS_ON_WARNING = {"index_row", "deferred_trigger", "statement_timeout", "event_trigger"}
+AS_OWN_ROLE = {"read_only", "own_role", "owner", "schema_privilege", "pgcrypto"}
 
 # name: (check, object, severity, start, SQL)
 CASES = {
@@ -177,6 +177,24 @@ CASES |= {
     "publications": ("publications", "%", "critical", "2.11.2",
         EACH_COLUMN.format("CREATE PUBLICATION p%s FOR TABLE public.%I (%I) WITH (publish = ''insert'')",
                            "r.n, r.relname, r.attname")),
+    "column_list": ("replica_identity", "PUBLICATION listed", "critical", "2.11.2",
+        f"CREATE PUBLICATION listed FOR TABLE task_instance ({TI}, state)"),
+    "row_filter": ("replica_identity", "PUBLICATION filtered", "critical", "2.11.2",
+        "CREATE PUBLICATION filtered FOR TABLE task_instance WHERE (dag_id <> 'secret')"),
+    "named_identity": ("replica_identity", "PUBLICATION everything", "critical", "2.11.2",
+        "CREATE PUBLICATION everything FOR ALL TABLES;"
+        " ALTER TABLE task_instance REPLICA IDENTITY USING INDEX task_instance_pkey"),
+    "published": ("replica_identity", "", "ok", "2.11.2",
+        "CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION listed FOR TABLE dag_run (id, state), job (id);"
+        f" CREATE PUBLICATION inserts FOR TABLE task_instance ({TI}) WITH (publish = 'insert')"),
+    "taken_index": ("taken_names", "INDEX idx_dag_run_run_after", "critical", "2.11.2",
+        "CREATE INDEX idx_dag_run_run_after ON dag_run (start_date)"),
+    "taken_table": ("taken_names", "TABLE team", "critical", "2.11.2", "CREATE TABLE team (name text)"),
+    "taken_view": ("taken_names", "VIEW asset", "critical", "2.11.2", "CREATE VIEW asset AS SELECT 1 AS id"),
+    "taken_type": ("taken_names", "TYPE deadline", "critical", "2.11.2", "CREATE TYPE deadline AS ENUM ('soon')"),
+    "taken_column": ("taken_names", "COLUMN task_instance.id", "critical", "2.11.2", "ALTER TABLE task_instance ADD id uuid"),
+    "taken_new_name": ("taken_names", "COLUMN dataset_event.asset_id", "critical", "2.11.2",
+        "ALTER TABLE dataset_event ADD asset_id integer"),
     "foreign_key": ("foreign_keys", "CONSTRAINT of_task ON lab.comment", "warning", "2.11.2",
         "CREATE TABLE lab.comment (dag_id text, task_id text, run_id text, map_index int, CONSTRAINT of_task"
         f" FOREIGN KEY ({TI}) REFERENCES task_instance)"),
@@ -190,6 +208,27 @@ CASES |= {
         "CREATE POLICY external ON dag_run USING (external_trigger)"),
     "function": ("dependent_objects", "function lab.f(integer)", "critical", "2.11.2",
         "CREATE FUNCTION lab.f(integer) RETURNS bytea BEGIN ATOMIC SELECT conf FROM public.dag_run WHERE id = $1; END"),
+    "generated_column": ("dependent_expressions", "COLUMN size ON public.xcom", "critical", "2.11.2",
+        "ALTER TABLE xcom ADD size integer GENERATED ALWAYS AS (length(value)) STORED"),
+    "generated_dropped": ("dependent_expressions", "COLUMN has_conf ON public.dag_run", "critical", "2.11.2",
+        "ALTER TABLE dag_run ADD has_conf boolean GENERATED ALWAYS AS (conf IS NOT NULL) STORED"),
+    "expression_index": ("dependent_expressions", "INDEX public.of_values", "critical", "2.11.2",
+        "CREATE INDEX of_values ON xcom (md5(value))"),
+    "partial_index": ("dependent_expressions", "INDEX public.of_users", "critical", "2.11.2",
+        "CREATE INDEX of_users ON dag_run_note (created_at) WHERE user_id > 0"),
+    "statistics": ("dependent_expressions", "STATISTICS lab.lengths", "critical", "2.11.2",
+        "CREATE STATISTICS lab.lengths ON length(value), key FROM xcom"),
+    "check_constraint": ("dependent_expressions", "CONSTRAINT small ON public.xcom", "critical", "2.11.2",
+        "ALTER TABLE xcom ADD CONSTRAINT small CHECK (length(value) < 1000000)"),
+    "harmless_indexes": ("dependent_expressions", "", "ok", "2.11.2",
+        "CREATE INDEX of_executors ON task_instance (lower(external_executor_id)) WHERE external_executor_id <> '';"
+        " CREATE INDEX of_confs ON dag_run (length(conf))"),
+    "row_type": ("dependent_objects", "table lab.kept", "critical", "2.11.2",
+        "CREATE TABLE lab.kept AS SELECT x FROM xcom x"),
+    "row_type_dropped": ("dependent_objects", "function lab.of_fail(public.task_fail)", "critical", "2.11.2",
+        "CREATE FUNCTION lab.of_fail(task_fail) RETURNS integer LANGUAGE sql RETURN 1"),
+    "row_type_left": ("dependent_objects", "function lab.of_xcom(public.xcom)", "info", "2.11.2",
+        "CREATE FUNCTION lab.of_xcom(xcom) RETURNS integer LANGUAGE sql RETURN 1"),
     "two_revisions": ("revision", "alembic_version", "critical", "2.11.2",
         "INSERT INTO alembic_version VALUES ('fe199e1abd77')"),
     "no_revision": ("revision", "alembic_version", "critical", "2.11.2", "DELETE FROM alembic_version"),
@@ -197,6 +236,12 @@ CASES |= {
         "UPDATE alembic_version SET version_num = 'ffffffffffff'"),
     "statement_timeout": ("timeouts", "database %", "warning", "2.11.2",
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 1', current_database()); END $$"),
+    "read_only": ("read_only", "lab_migrator", "critical", "2.11.2", OWN_ROLE +
+        "DO $$ BEGIN EXECUTE format('ALTER ROLE lab_migrator IN DATABASE %I SET default_transaction_read_only = on',"
+        " current_database()); END $$"),
+    "event_trigger": ("event_triggers", "EVENT TRIGGER refuse", "warning", "2.11.2",
+        "CREATE FUNCTION lab.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END';"
+        " CREATE EVENT TRIGGER refuse ON table_rewrite EXECUTE FUNCTION lab.refuse()"),
     "own_role": ("owners", "", "ok", "2.11.2", OWN_ROLE),
     "owner": ("owners", "dag_run", "critical", "2.11.2", OWN_ROLE + "ALTER TABLE dag_run OWNER TO CURRENT_USER"),
     "schema_privilege": ("schema_privileges", "public", "critical", "2.11.2",

@@ -6,7 +6,7 @@
 CREATE VIEW findings AS
     SELECT check_name, severity, object, value, threshold, message, fix_sql FROM airflow_pin.preflight()
     WHERE check_name IN ('owners', 'schema_privileges', 'extensions', 'invalid_indexes', 'unvalidated_constraints', 'time_zone',
-                         'timeouts');
+                         'timeouts', 'read_only', 'event_triggers');
 
 -- Clean.
 SELECT check_name, severity, message FROM findings;
@@ -105,6 +105,27 @@ SELECT severity FROM timeouts;
 ALTER ROLE ALL RESET lock_timeout;
 ALTER DATABASE :"this" RESET lock_timeout;
 DROP ROLE airflow_pin_analyst;
+
+-- A role that may only read, unless it may write here.
+ALTER ROLE airflow_pin_migrator SET default_transaction_read_only = 'yes';
+SELECT severity, object, value, threshold, message, replace(fix_sql, current_database(), 'this') AS fix_sql FROM findings WHERE check_name = 'read_only';
+SELECT fix_sql FROM findings WHERE check_name = 'read_only' \gset
+:fix_sql
+SELECT severity FROM findings WHERE check_name = 'read_only';
+
+-- Event triggers; those that are disabled, or an extension's, do not count.
+CREATE FUNCTION public.look() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER look_at_ends ON ddl_command_end EXECUTE FUNCTION look();
+CREATE EVENT TRIGGER look_at_drops ON sql_drop EXECUTE FUNCTION look();
+CREATE EVENT TRIGGER look_at_starts ON ddl_command_start EXECUTE FUNCTION look();
+ALTER EVENT TRIGGER look_at_ends ENABLE ALWAYS;
+ALTER EVENT TRIGGER look_at_starts DISABLE;
+SELECT severity, object, value, message, fix_sql FROM findings WHERE check_name = 'event_triggers';
+ALTER EXTENSION airflow_pin ADD EVENT TRIGGER look_at_drops;
+SELECT fix_sql FROM findings WHERE check_name = 'event_triggers' \gexec
+SELECT severity FROM findings WHERE check_name = 'event_triggers';
+ALTER EXTENSION airflow_pin DROP EVENT TRIGGER look_at_drops;
+DROP FUNCTION look CASCADE;
 
 -- pgcrypto where step 0042 does not find it. (The catalog is written to: it need not be installed.)
 CREATE SCHEMA tools;

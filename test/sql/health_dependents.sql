@@ -9,7 +9,7 @@ CREATE EXTENSION airflow_pin;
 INSERT INTO alembic_version VALUES ('5f2621c13b39');
 CREATE VIEW lab.findings AS
     SELECT check_name, severity, object, value, message, fix_sql FROM airflow_pin.preflight('3.3.2')
-    WHERE check_name IN ('dependent_views', 'foreign_triggers', 'deferred_triggers', 'publications', 'foreign_keys', 'dependent_objects', 'dependents');
+    WHERE check_name IN ('dependent_views', 'foreign_triggers', 'deferred_triggers', 'publications', 'replica_identity', 'foreign_keys', 'dependent_expressions', 'dependent_objects', 'dependents');
 CREATE SCHEMA mine;
 \set ECHO all
 
@@ -66,6 +66,60 @@ CREATE TRIGGER watch_all AFTER UPDATE ON dag_run FOR EACH ROW EXECUTE FUNCTION s
 CREATE TABLE mine.labels (run integer REFERENCES dag_run, label text);
 CREATE PUBLICATION all_runs FOR TABLE dag_run;
 SELECT check_name, severity, object, message FROM lab.findings WHERE severity <> 'ok';
+
+-- Step 0042 takes task_instance's primary key away, and with it the replica identity that updates are published by.
+CREATE PUBLICATION listed FOR TABLE task_instance (dag_id, task_id, run_id, map_index, state);
+CREATE PUBLICATION filtered FOR TABLE task_instance WHERE (dag_id <> 'secret'), task_instance_history WHERE (id > 0) WITH (publish = 'update');
+CREATE PUBLICATION deletions FOR TABLE task_instance WHERE (dag_id <> 'secret') WITH (publish = 'delete');
+CREATE PUBLICATION everything FOR ALL TABLES;
+-- What fits the new key, has one that stays, or publishes no update, holds.
+CREATE PUBLICATION holds FOR TABLE task_instance, dag_run (id, state), dataset_alias_dataset (alias_id, dataset_id);
+CREATE PUBLICATION whole FOR TABLES IN SCHEMA public;
+CREATE PUBLICATION inserts FOR TABLE task_instance (dag_id), xcom WHERE (dag_id <> 'secret') WITH (publish = 'insert, truncate');
+SELECT severity, object, value, message, fix_sql, hint FROM airflow_pin.preflight('3.3.2')
+WHERE check_name = 'replica_identity';
+SELECT fix_sql FROM lab.findings WHERE check_name = 'replica_identity' \gexec
+SELECT severity, message FROM lab.findings WHERE check_name = 'replica_identity';
+-- A replica identity that is named is gone for all who publish the table.
+ALTER TABLE task_instance REPLICA IDENTITY USING INDEX task_instance_pkey;
+ALTER TABLE dataset REPLICA IDENTITY USING INDEX idx_uri_unique;
+SELECT severity, object, value, message, fix_sql FROM lab.findings WHERE check_name = 'replica_identity';
+SELECT fix_sql FROM lab.findings WHERE check_name = 'replica_identity' \gexec
+SELECT severity FROM lab.findings WHERE check_name = 'replica_identity';
+ALTER TABLE task_instance REPLICA IDENTITY FULL;
+SELECT severity FROM lab.findings WHERE check_name = 'replica_identity';
+ALTER TABLE task_instance REPLICA IDENTITY DEFAULT;
+DROP PUBLICATION listed, filtered, deletions, everything, holds, whole, inserts;
+
+-- Expressions over a column that gets another type (xcom.value, dag_run_note.user_id), and over one that goes.
+ALTER TABLE xcom ADD size integer GENERATED ALWAYS AS (length(value)) STORED;
+ALTER TABLE dag_run ADD has_conf boolean GENERATED ALWAYS AS (conf IS NOT NULL) STORED;
+CREATE INDEX of_values ON xcom (md5(value));
+CREATE INDEX of_users ON dag_run_note (created_at) WHERE user_id > 0;
+CREATE STATISTICS mine.lengths ON length(value), key FROM xcom;
+ALTER TABLE xcom ADD CONSTRAINT small CHECK (length(value) < 1000000);
+-- What holds: the type is only longer; the index goes with the column; there is no expression; nothing changes.
+CREATE INDEX of_executors ON task_instance (lower(external_executor_id)) WHERE external_executor_id <> '';
+CREATE INDEX of_confs ON dag_run (length(conf));
+CREATE INDEX plain_users ON dag_run_note (user_id);
+CREATE STATISTICS mine.plain ON value, key FROM xcom;
+ALTER TABLE dag_run ADD next_id integer GENERATED ALWAYS AS (id + 1) STORED;
+SELECT severity, object, value, message, fix_sql FROM lab.findings WHERE check_name = 'dependent_expressions';
+SELECT fix_sql FROM lab.findings WHERE check_name = 'dependent_expressions' AND severity = 'critical' \gexec
+SELECT severity, object FROM lab.findings WHERE check_name = 'dependent_expressions';
+ALTER TABLE dag_run DROP next_id;
+DROP INDEX of_executors;
+
+-- The row type of a table of which a column gets another type, or that goes.
+CREATE TABLE mine.kept AS SELECT x FROM xcom x;
+CREATE TABLE mine.many (fails task_fail[]);
+CREATE FUNCTION mine.of_fail(task_fail) RETURNS integer LANGUAGE sql RETURN 1;
+-- A function may live on, and a row type whose columns keep their types.
+CREATE FUNCTION mine.of_xcom(xcom) RETURNS integer LANGUAGE sql RETURN 1;
+CREATE TABLE mine.roles AS SELECT r FROM ab_role r;
+SELECT severity, object, value, message FROM lab.findings WHERE check_name = 'dependent_objects';
+DROP FUNCTION mine.of_fail, mine.of_xcom;
+DROP TABLE mine.kept, mine.many, mine.roles;
 
 -- A deferrable trigger's events are pending when the step's next statement alters the table.
 CREATE CONSTRAINT TRIGGER watch_late AFTER UPDATE ON task_instance DEFERRABLE INITIALLY DEFERRED
