@@ -120,10 +120,13 @@ hash_dag_id(const char *dag_id, uint32 length)
 static inline void *
 pincache_allocate(pincache_hash *table, Size size)
 {
-	void *chunk = MemoryContextAllocExtended(table->ctx, size + sizeof(chunk) + CACHE_LINE,
+	char *chunk = MemoryContextAllocExtended(table->ctx, size + sizeof(chunk) + CACHE_LINE,
 											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	void **entries = (void **) TYPEALIGN(CACHE_LINE, (char *) chunk + sizeof(chunk));
+	Size header = sizeof(chunk);
+	void **entries;
 
+	header += CACHE_LINE - (uintptr_t) (chunk + header) % CACHE_LINE;
+	entries = (void **) (chunk + header);
 	entries[-1] = chunk;
 	return entries;
 }
