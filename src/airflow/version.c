@@ -162,7 +162,7 @@ version_lock_content(const AirflowTables *tables, DagVersion *version)
 							" WHERE dag_version_id = $1 FOR SHARE),"
 							" code AS (SELECT 1 FROM %1$s.dag_code"
 							" WHERE dag_version_id = $1 FOR SHARE)"
-							" SELECT count(*) FROM content, code",
+							" SELECT (SELECT count(*) FROM content), (SELECT count(*) FROM code)",
 							tables->quoted_schema),
 				   &args);
 	(void) version_by_id(tables, &version->id, version);

@@ -170,7 +170,7 @@ look_for_names(const PlanAction *action, void *arg)
 			 sscanf(action->text, "RENAME TO %63s", name) == 1)
 		look_for_relation(search, action, name);
 	else if (strcmp(action->text, "CREATE TABLE") == 0)
-		look_for_relation(search, action, action->table);
+		look_for_relation(search, action, action->step->relation);
 }
 
 /* Tables that a step finds and leaves, as 0049 does with _xcom_archive. */

@@ -19,12 +19,6 @@
 #define MANY_DEAD_ROWS 1000000
 
 static const char *
-pretty(int64 bytes)
-{
-	return TextDatumGetCString(DirectFunctionCall1(pg_size_pretty, Int64GetDatum(bytes)));
-}
-
-static const char *
 pretty_seconds(double seconds)
 {
 	return DatumGetCString(DirectFunctionCall1(
@@ -59,8 +53,8 @@ add_large_table(const Written *written, const AirflowRelation *relation, int64 t
 	Finding finding = {.check_name = "table_sizes", .severity = SEVERITY_WARNING};
 
 	finding.object = relation->name;
-	finding.value = pretty(total);
-	finding.threshold = pretty(LARGE_TABLE);
+	finding.value = pretty_bytes(total);
+	finding.threshold = pretty_bytes(LARGE_TABLE);
 	if (written->known && !list_member_oid(written->relations, relation->oid))
 	{
 		finding.severity = SEVERITY_INFO;
@@ -87,8 +81,8 @@ add_leftover(FindingList *findings, const AirflowRelation *relation, int64 total
 
 	finding.severity = total >= LARGE_LEFTOVER ? SEVERITY_WARNING : SEVERITY_INFO;
 	finding.object = relation->name;
-	finding.value = pretty(total);
-	finding.threshold = pretty(LARGE_LEFTOVER);
+	finding.value = pretty_bytes(total);
+	finding.threshold = pretty_bytes(LARGE_LEFTOVER);
 	finding.message = "rows that an earlier migration or \"airflow db clean\" set aside";
 	finding.hint = "Airflow does not read them: keep what you need elsewhere, then drop the table.";
 	finding.fix_sql = psprintf("DROP TABLE %s;", qualified_name(relation));
@@ -136,7 +130,7 @@ check_table_sizes(const Preflight *preflight)
 			add_large_table(&written, relation, total);
 		add_dead_rows(findings, relation, &size);
 	}
-	finding.value = pretty(all);
+	finding.value = pretty_bytes(all);
 	finding.message = "size of all tables of Airflow and FAB";
 	findings_add(findings, &finding);
 }

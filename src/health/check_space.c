@@ -10,15 +10,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
 #include "commands/tablespace.h"
 #include "miscadmin.h"
 #include "port.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "health/relation_size.h"
 #include "health/relations.h"
@@ -43,12 +39,6 @@ typedef struct Needs
 	int64 wal_bytes; /* most that writing one table anew takes */
 	Oid wal_table;
 } Needs;
-
-static const char *
-pretty(int64 bytes)
-{
-	return TextDatumGetCString(DirectFunctionCall1(pg_size_pretty, Int64GetDatum(bytes)));
-}
 
 /* Free bytes of the file system of a directory, for those who are not root; -1: it does not say. */
 static int64
@@ -100,19 +90,6 @@ space_of(Needs *needs, Oid relation, char *file)
 	if (!OidIsValid(tablespace))
 		tablespace = MyDatabaseTableSpace;
 	return add_space(needs, psprintf("tablespace %s", get_tablespace_name(tablespace)), file);
-}
-
-static Oid
-relation_toast(Oid relation)
-{
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid toast;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	toast = ((Form_pg_class) GETSTRUCT(tuple))->reltoastrelid;
-	ReleaseSysCache(tuple);
-	return toast;
 }
 
 static void
@@ -182,8 +159,8 @@ add_finding(FindingList *findings, const char *object, const char *directory, in
 		finding.severity = SEVERITY_CRITICAL;
 	else
 		finding.severity = available < 2 * needed ? SEVERITY_WARNING : SEVERITY_OK;
-	finding.value = available < 0 ? NULL : psprintf("%s free", pretty(available));
-	finding.threshold = pretty(needed);
+	finding.value = available < 0 ? NULL : psprintf("%s free", pretty_bytes(available));
+	finding.threshold = pretty_bytes(needed);
 	finding.hint =
 		finding.severity == SEVERITY_OK
 			? NULL

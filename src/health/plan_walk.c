@@ -188,7 +188,7 @@ plan_walk(List *revisions, Oid namespace, PlanVisitor visit, void *arg)
 		for (const PlanEntry *step = plan_next_step(lfirst(cell)); step != NULL;
 			 step = plan_next_step(step))
 		{
-			PlanAction action = {.revision = lfirst(cell), .table = step->relation};
+			PlanAction action = {.revision = lfirst(cell), .step = step};
 
 			if (step->relation == NULL)
 				continue;

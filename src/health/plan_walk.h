@@ -27,9 +27,9 @@ typedef struct PlanChange
 typedef struct PlanAction
 {
 	const PlanEntry *revision;
-	const char *table; /* as it is named when the step runs */
-	Oid relation;	   /* the table, InvalidOid when it is yet to be created */
-	const char *text;  /* "DROP COLUMN conf" */
+	const PlanEntry *step; /* whose relation is named as it is when the step runs */
+	Oid relation;		   /* the table, InvalidOid when it is yet to be created */
+	const char *text;	   /* "DROP COLUMN conf" */
 } PlanAction;
 
 typedef void (*PlanVisitor)(const PlanAction *action, void *arg);

@@ -147,11 +147,10 @@ relation_size(Oid relation)
 {
 	RelationSize size = {0};
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid toast;
+	Oid toast = relation_toast(relation);
 
 	if (!HeapTupleIsValid(tuple))
 		return size;
-	toast = ((Form_pg_class) GETSTRUCT(tuple))->reltoastrelid;
 	size.heap = relation_file_bytes(relation);
 	size.indexes = index_bytes(relation);
 	if (OidIsValid(toast))
@@ -186,6 +185,13 @@ int64
 relation_total_bytes(const RelationSize *size)
 {
 	return size->heap + size->indexes + size->toast;
+}
+
+/* "16 MB" */
+char *
+pretty_bytes(int64 bytes)
+{
+	return TextDatumGetCString(DirectFunctionCall1(pg_size_pretty, Int64GetDatum(bytes)));
 }
 
 /*

@@ -24,6 +24,7 @@ extern int64 relation_file_bytes(Oid relation);
 extern RelationSize relation_size(Oid relation);
 extern RelationSize table_tree_size(Oid table);
 extern int64 relation_total_bytes(const RelationSize *size);
+extern char *pretty_bytes(int64 bytes);
 extern double rewrite_seconds(int64 bytes);
 
 #endif

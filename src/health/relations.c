@@ -16,6 +16,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -23,6 +24,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "airflow_pin.h"
 #include "airflow/catalog.h"
@@ -176,6 +178,20 @@ List *
 table_and_partitions(Oid relation)
 {
 	return find_all_inheritors(relation, NoLock, NULL);
+}
+
+/* The TOAST table of a table; InvalidOid when it has none, or is gone. */
+Oid
+relation_toast(Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid toast;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	toast = ((Form_pg_class) GETSTRUCT(tuple))->reltoastrelid;
+	ReleaseSysCache(tuple);
+	return toast;
 }
 
 /* OIDs of a table's indexes, from the catalog: RelationGetIndexList() would need the table open. */

@@ -28,6 +28,7 @@ extern void arg_relations(QueryArgs *args, List *relations);
 extern Oid airflow_relation_oid(const char *schema, const char *name);
 extern Oid required_relation(const char *schema, const char *name);
 extern List *table_and_partitions(Oid relation);
+extern Oid relation_toast(Oid relation);
 extern List *relation_indexes(Oid relation);
 
 #endif

@@ -28,25 +28,20 @@ writes_anew(const PlanEntry *step, bool utc)
 	}
 }
 
-static List *
-add_written(List *written, List *revisions, Oid namespace, bool utc)
+typedef struct WrittenTables
 {
-	List *before = NIL;
-	ListCell *cell;
+	bool utc;
+	List *relations;
+} WrittenTables;
 
-	foreach (cell, revisions)
-		for (const PlanEntry *step = plan_next_step(lfirst(cell)); step != NULL;
-			 step = plan_next_step(step))
-		{
-			Oid relation = writes_anew(step, utc)
-							   ? plan_step_relation(before, step->relation, namespace)
-							   : InvalidOid;
+/* PlanVisitor */
+static void
+add_written(const PlanAction *action, void *arg)
+{
+	WrittenTables *written = arg;
 
-			if (OidIsValid(relation))
-				written = list_append_unique_oid(written, relation);
-			before = lappend(before, unconstify(PlanEntry *, step));
-		}
-	return written;
+	if (OidIsValid(action->relation) && writes_anew(action->step, written->utc))
+		written->relations = list_append_unique_oid(written->relations, action->relation);
 }
 
 /*
@@ -59,11 +54,10 @@ written_tables(const Preflight *preflight)
 {
 	const char *schema = preflight->schema;
 	Oid namespace = get_namespace_oid(schema, true);
-	bool utc = migrates_in_utc(schema);
-	List *written = NIL;
+	WrittenTables written = {.utc = migrates_in_utc(schema)};
 
 	for (Component component = COMPONENT_CORE; component <= COMPONENT_FAB; component++)
-		written = add_written(written, pending_revisions(component, schema, preflight->target),
-							  namespace, utc);
-	return written;
+		plan_walk(pending_revisions(component, schema, preflight->target), namespace, add_written,
+				  &written);
+	return written.relations;
 }

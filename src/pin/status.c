@@ -111,9 +111,6 @@ report_schema(StatusReport *status)
 		report(status, "airflow_schema", "missing", error_text(error));
 		status->obstacle = error->message;
 	}
-	else if (!OidIsValid(dag_run_relation(status)))
-		report(status, "airflow_schema", "missing",
-			   psprintf("schema \"%s\" has no Airflow tables", status->schema));
 	else
 		report(status, "airflow_schema", status->schema,
 			   airflow_has_versions(status->schema)

@@ -44,8 +44,8 @@ conflicting_modes(LOCKMODE wanted)
 
 /*
  * The other sessions that hold, or wait for, a lock on a table, what inherits from it, or an index
- * of either, that conflicts with the wanted one: "pid 7 (migration), a prepared transaction". NULL when they are gone. In the
- * caller's memory; needs a snapshot, and takes no lock on the table.
+ * of either, that conflicts with the wanted one: "pid 7 (migration), a prepared transaction". NULL
+ * when they are gone. In the caller's memory; needs a snapshot, and takes no lock on the table.
  */
 char *
 lock_blockers(Oid relation, LOCKMODE wanted)

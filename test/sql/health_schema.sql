@@ -32,6 +32,9 @@ SELECT item, state, detail FROM airflow_pin.status() WHERE item IN ('airflow_sch
 SET airflow_pin.airflow_schema = 'empty';
 CALL airflow_pin.drain('0');
 SELECT lab.say('SELECT count(*) FROM airflow_pin.in_flight()');
+CREATE TABLE "empty".dag_run (id integer);
+DROP TABLE "empty".alembic_version;
+SELECT lab.say('SELECT count(*) FROM airflow_pin.migration_plan()');
 RESET airflow_pin.airflow_schema;
 
 -- postflight() of a baseline that was taken.

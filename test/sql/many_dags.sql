@@ -6,7 +6,7 @@
 CREATE TEMP TABLE dags AS
     SELECT left(start || repeat(filling, 250), length) AS dag_id, length % 2 = 0 AS is_pinned
     FROM (VALUES ('', 'd'), ('x', 'ä')) AS kinds (start, filling), generate_series(1, 250) AS length;
-DO $$
+CREATE PROCEDURE pg_temp.two_versions_each() LANGUAGE plpgsql AS $$
 DECLARE
     dag record;
 BEGIN
@@ -14,6 +14,7 @@ BEGIN
         CALL lab.two_versions(dag.dag_id);
     END LOOP;
 END $$;
+CALL pg_temp.two_versions_each();
 
 -- A run of each DAG, and how the versions of these runs differ from what the pins say.
 CREATE PROCEDURE pg_temp.run_all(name text) LANGUAGE plpgsql AS $$
@@ -46,14 +47,7 @@ SELECT * FROM pg_temp.ran('the others');
 -- one that begins as the other does.
 TRUNCATE dags;
 INSERT INTO dags VALUES ('same_hash_249291', true), ('same_hash_284299', false), ('same_hash', true), ('same_hash_j3s8kq4', false);
-DO $$
-DECLARE
-    dag record;
-BEGIN
-    FOR dag IN SELECT * FROM dags LOOP
-        CALL lab.two_versions(dag.dag_id);
-    END LOOP;
-END $$;
+CALL pg_temp.two_versions_each();
 SELECT count(airflow_pin.pin(dag_id, 1)) FROM dags WHERE is_pinned;
 CALL pg_temp.run_all('same hash');
 CALL pg_temp.run_all('same hash, from the cache');
