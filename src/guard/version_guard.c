@@ -23,7 +23,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -32,11 +31,13 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/uuid.h"
 
 #include "airflow/migration.h"
 #include "airflow/tables.h"
 #include "dag/commit.h"
 #include "dag/serialized_dag.h"
+#include "guard/diversions.h"
 #include "guard/version_row.h"
 #include "pin/pin.h"
 #include "settings.h"
@@ -85,6 +86,26 @@ content_changes(TriggerData *trigger, const VersionTable *table)
 	return false;
 }
 
+/*
+ * Does this transaction write changes of the version to another one already? It goes on with that when
+ * a command has moved the pin since: half of them would make two versions that are neither.
+ */
+static void
+find_diversion(VersionChange *change)
+{
+	char *version;
+	pg_uuid_t next;
+
+	if (!diversions_exist())
+		return;
+	version = trigger_column_text(change->trigger, change->trigger->tg_trigtuple,
+								  change->table->version_column);
+	if (version == NULL || change->dag_id == NULL)
+		return;
+	change->pinned = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(version)));
+	change->is_pinned = diversion_find(&change->pinned, &next);
+}
+
 /* GuardedCall: does a pin hold this version? */
 static void
 find_pin(void *arg)
@@ -93,7 +114,10 @@ find_pin(void *arg)
 	const Pin *pin = version_row_pin(change->trigger, change->table, &change->dag_id);
 
 	if (pin == NULL)
+	{
+		find_diversion(change);
 		return;
+	}
 	change->is_pinned = true;
 	change->pinned = pin->dag_version_id;
 	change->pinned_hash = copy_text(pin->dag_hash);
@@ -214,20 +238,22 @@ static bool
 find_next_version(VersionChange *change)
 {
 	QueryArgs args = {0};
+	pg_uuid_t latest;
 
+	if (diversion_find(&change->pinned, &change->next))
+		return true;
 	arg_text(&args, change->dag_id);
-	query_run(psprintf("SELECT id, xmin FROM %s.dag_version WHERE dag_id = $1"
+	query_run(psprintf("SELECT id FROM %s.dag_version WHERE dag_id = $1"
 					   " ORDER BY version_number DESC LIMIT 1",
 					   change->tables.quoted_schema),
 			  &args, false, 1);
 	if (SPI_processed == 0)
 		return false;
-	change->next = row_uuid(0, 1);
-	if (memcmp(&change->next, &change->pinned, sizeof(pg_uuid_t)) != 0)
-		return TransactionIdIsCurrentTransactionId(row_xid(0, 2));
-	if (is_half_a_parse(change))
+	latest = row_uuid(0, 1);
+	if (memcmp(&latest, &change->pinned, sizeof(pg_uuid_t)) != 0 || is_half_a_parse(change))
 		return false;
 	make_next_version(change);
+	diversion_add(&change->pinned, &change->next);
 	return true;
 }
 
