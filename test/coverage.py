@@ -58,8 +58,9 @@ FUNCTION = re.compile(r"^(?P<name>\w+)\([^;{}]*\)\n\{\n.*?^\}", re.DOTALL | re.M
 LITERAL = re.compile(r'"(?:\\.|[^"\\])*"|/\*.*?\*/', re.DOTALL)
 
 
-def without_space(text: str) -> str:
-    return "".join(text.split())
+def without_layout(text: str) -> str:
+    """Without white space, and with the parts of a string joined."""
+    return "".join(text.split()).replace('""', "")
 
 
 @dataclass
@@ -102,7 +103,7 @@ class Reason:
         return function == self.function and self.file in ("", Path(path).name)
 
     def explains(self, path: str, finding: Finding) -> bool:
-        wanted, text, touched = map(without_space, (self.text, finding.text, finding.touched))
+        wanted, text, touched = map(without_layout, (self.text, finding.text, finding.touched))
         return self.is_about(path, finding.function) and (wanted in touched or (wanted in text and touched in wanted))
 
     def fault(self, functions: dict[str, dict[str, str]]) -> str:
@@ -113,7 +114,7 @@ class Reason:
             return "NO SUCH FUNCTION" + (f" (but in {', '.join(paths)})" if paths else "")
         if len(texts) > 1:
             return f"MORE THAN ONE SUCH FUNCTION (in {', '.join(texts)}), write file.c:function"
-        if not any(without_space(self.text) in without_space(text) for text in texts.values()):
+        if not any(without_layout(self.text) in without_layout(text) for text in texts.values()):
             return f"NO SUCH TEXT IN THE FUNCTION (in {', '.join(texts)})"
         return ""
 
