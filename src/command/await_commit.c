@@ -18,9 +18,33 @@
 #include "command/find_version.h"
 #include "dag/commit.h"
 #include "util/arguments.h"
+#include "util/guarded.h"
 #include "util/polling.h"
 
 PG_FUNCTION_INFO_V1(airflow_pin_await_commit);
+
+/* One look, for guarded_look(). */
+typedef struct Look
+{
+	const char *dag_id;
+	const char *commit;
+	bool is_parsed;
+	char *instead; /* what is parsed */
+} Look;
+
+static void
+look(void *arg)
+{
+	Look *call = arg;
+	AirflowTables tables;
+	VersionCommit found;
+
+	/* the timeout would not be kept while a migration is waited for */
+	airflow_tables_at_once(&tables, airflow_schema());
+	call->is_parsed = version_at_commit(&tables, call->dag_id, call->commit, &found);
+	if (!call->is_parsed)
+		call->instead = parsed_commits(&tables, call->dag_id);
+}
 
 /*
  * Is the commit parsed? If not, *instead is what is, in "context". Connects for itself, so that nothing
@@ -29,20 +53,22 @@ PG_FUNCTION_INFO_V1(airflow_pin_await_commit);
 static bool
 is_parsed(const char *dag_id, const char *commit, MemoryContext context, char **instead)
 {
-	AirflowTables tables;
-	VersionCommit found;
-	bool result;
+	Look call = {.dag_id = dag_id, .commit = commit};
+	ErrorData *error;
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	airflow_tables(&tables, airflow_schema());
-	result = version_at_commit(&tables, dag_id, commit, &found);
-	if (!result)
-		*instead = MemoryContextStrdup(context, parsed_commits(&tables, dag_id));
+	error = guarded_look(look, &call);
+	if (error != NULL && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
+	if (error != NULL)
+		call.instead = error_sentences(error);
+	if (!call.is_parsed)
+		*instead = MemoryContextStrdup(context, call.instead);
 	PopActiveSnapshot();
 	SPI_commit();
 	SPI_finish();
-	return result;
+	return call.is_parsed;
 }
 
 /*

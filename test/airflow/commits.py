@@ -138,8 +138,8 @@ class Story:
 
     def pinned(self) -> dict | None:
         rows = self.database.query(
-            "SELECT version_number, dag_version_id, bundle_version, dag_hash FROM airflow_pin.pinned_version"
-            " WHERE dag_id = %s",
+            "SELECT version_number, dag_version_id, bundle_version, p.source_code_hash, c.source_code_hash AS source_now"
+            " FROM airflow_pin.pinned_version p LEFT JOIN dag_code c USING (dag_version_id) WHERE p.dag_id = %s",
             self.dag_id,
         )
         return rows[0] if rows else None
@@ -157,13 +157,12 @@ class Story:
         tasks = self.version_tasks(pin["dag_version_id"])
         if tasks != self.tasks_at[pin["bundle_version"]]:
             self.problems.append(f"{what}: pinned are {tasks} tasks at {pin['bundle_version']}")
+        if pin["source_now"] != pin["source_code_hash"]:
+            self.problems.append(f"{what}: the pinned version {pin['version_number']} has other source now")
 
     def look_at_versions(self) -> None:
-        """Also at the source of those that the guard has made: no parse has written it later."""
         for version in self.database.query(
-            "SELECT v.id, version_number, bundle_version, source_code FROM dag_version v"
-            " JOIN dag_code c ON c.dag_version_id = v.id WHERE v.dag_id = %s",
-            self.dag_id,
+            "SELECT id, version_number, bundle_version FROM dag_version WHERE dag_id = %s", self.dag_id
         ):
             tasks = self.version_tasks(version["id"])
             if tasks != self.tasks_at[version["bundle_version"]]:

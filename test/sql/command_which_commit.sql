@@ -1,5 +1,5 @@
 -- Version and commit belong together: a version is pinned at a commit at which it was parsed, and not at one that Airflow
--- has moved the DAG or a run to before it looked. (Airflow 3.3; see which_commit_3_0 for those before.)
+-- has moved the DAG or a run to before it looked. (Airflow 3.3; see command_which_commit_3_0 for those before.)
 \set ECHO none
 \getenv abs_srcdir PG_ABS_SRCDIR
 \i :abs_srcdir/fixtures/begin.sql

@@ -3,7 +3,7 @@
 \set ECHO none
 \getenv abs_srcdir PG_ABS_SRCDIR
 \i :abs_srcdir/fixtures/begin.sql
--- No time passes here between a write of the DAG and the next parse; see which_commit.
+-- No time passes here between a write of the DAG and the next parse; see command_which_commit.
 SET airflow_pin.min_serialized_dag_update_interval = 0;
 CALL lab.version('d', 'a', ARRAY[lab.task('t')]);
 SELECT version_number, bundle_version FROM airflow_pin.pin('d', 1);

@@ -52,7 +52,7 @@ CALL lab.run('m', 'held_commit');
 SELECT version, commit FROM lab.runs WHERE dag_id = 'm';
 SELECT version_number, bundle_version FROM airflow_pin.pin('m', 2);
 
--- Source that comes without a new commit of the version is half a parse; see which_commit. One of an unversioned
+-- Source that comes without a new commit of the version is half a parse; see command_which_commit. One of an unversioned
 -- bundle is all that there is to see of a change.
 CALL lab.version('src', 'a', ARRAY[lab.task('t')]);
 SELECT version_number FROM airflow_pin.pin('src');
