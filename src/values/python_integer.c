@@ -9,6 +9,7 @@
 
 #include "python_integer.h"
 
+#include <float.h>
 #include <math.h>
 
 #define LIMB_DIGITS 9

@@ -2,8 +2,8 @@
  * python_integer.h
  *		Python's integers, which have no end.
  */
-#ifndef PYTHON_INTEGER_H
-#define PYTHON_INTEGER_H
+#ifndef VALUES_PYTHON_INTEGER_H
+#define VALUES_PYTHON_INTEGER_H
 
 #include "postgres.h"
 

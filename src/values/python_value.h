@@ -2,8 +2,8 @@
  * python_value.h
  *		Python's values, as far as JSON or the loading of a pickle depends on them.
  */
-#ifndef PYTHON_VALUE_H
-#define PYTHON_VALUE_H
+#ifndef VALUES_PYTHON_VALUE_H
+#define VALUES_PYTHON_VALUE_H
 
 #include "postgres.h"
 

@@ -26,8 +26,6 @@
 /* Python's memo has a place for each index up to the highest; no pickler leaves so many empty. */
 #define MEMO_GAP 65536
 
-typedef bool (*Loader)(Unpickler *unpickler, int argument);
-
 /* Where the next "count" bytes are. */
 bool
 unpickle_read(Unpickler *unpickler, uint64 count, const char **bytes)
@@ -75,8 +73,7 @@ push(Unpickler *unpickler, const PythonValue *value)
 	if (unpickler->size == unpickler->capacity)
 	{
 		unpickler->capacity *= 2;
-		unpickler->stack =
-			repalloc(unpickler->stack, unpickler->capacity * sizeof(PythonValue));
+		unpickler->stack = repalloc(unpickler->stack, unpickler->capacity * sizeof(PythonValue));
 	}
 	unpickler->stack[unpickler->size++] = *value;
 }
@@ -100,8 +97,7 @@ static void
 drop_mark(Unpickler *unpickler)
 {
 	unpickler->mark_count--;
-	unpickler->fence =
-		unpickler->mark_count > 0 ? unpickler->marks[unpickler->mark_count - 1] : 0;
+	unpickler->fence = unpickler->mark_count > 0 ? unpickler->marks[unpickler->mark_count - 1] : 0;
 }
 
 /* Take the last mark off; *start is where the values after it begin. */
@@ -132,7 +128,7 @@ unpickle_tuple(Unpickler *unpickler, int start, PythonValue *tuple)
 }
 
 static bool
-load_mark(Unpickler *unpickler, int argument)
+load_mark(Unpickler *unpickler)
 {
 	if (unpickler->mark_count == unpickler->mark_capacity)
 	{
@@ -144,12 +140,11 @@ load_mark(Unpickler *unpickler, int argument)
 }
 
 static bool
-load_pop(Unpickler *unpickler, int argument)
+load_pop(Unpickler *unpickler)
 {
 	PythonValue ignored;
 
-	if (unpickler->mark_count > 0 &&
-		unpickler->marks[unpickler->mark_count - 1] == unpickler->size)
+	if (unpickler->mark_count > 0 && unpickler->marks[unpickler->mark_count - 1] == unpickler->size)
 	{
 		drop_mark(unpickler);
 		return true;
@@ -158,13 +153,13 @@ load_pop(Unpickler *unpickler, int argument)
 }
 
 static bool
-load_pop_mark(Unpickler *unpickler, int argument)
+load_pop_mark(Unpickler *unpickler)
 {
 	return unpickle_mark(unpickler, &unpickler->size);
 }
 
 static bool
-load_dup(Unpickler *unpickler, int argument)
+load_dup(Unpickler *unpickler)
 {
 	PythonValue value;
 
@@ -176,7 +171,7 @@ load_dup(Unpickler *unpickler, int argument)
 }
 
 static bool
-load_none(Unpickler *unpickler, int argument)
+load_none(Unpickler *unpickler)
 {
 	push(unpickler, &(PythonValue){.type = PYTHON_NONE});
 	return true;
@@ -206,15 +201,13 @@ load_tuple(Unpickler *unpickler, int count)
 static bool
 memo_get(Unpickler *unpickler, uint64 index)
 {
-	if (index < (uint64) unpickler->memo_capacity &&
-		unpickler->memo[index].type != PYTHON_NOTHING)
+	if (index < (uint64) unpickler->memo_capacity && unpickler->memo[index].type != PYTHON_NOTHING)
 	{
 		push(unpickler, &unpickler->memo[index]);
 		return true;
 	}
-	if (!unpickler->guessed)
+	if (!unpickler->memo_skipped)
 		return false;
-	/* It may be one of those that memo_put() had no place for. */
 	push(unpickler, &(PythonValue){.type = PYTHON_UNKNOWN});
 	return true;
 }
@@ -228,7 +221,7 @@ memo_put(Unpickler *unpickler, uint64 index)
 		return false;
 	if (index >= limit) /* Python may have no memory for it */
 	{
-		unpickler->guessed = true;
+		unpickler->memo_skipped = unpickler->guessed = true;
 		return true;
 	}
 	if (index >= (uint64) unpickler->memo_capacity)
@@ -278,7 +271,7 @@ read_index(Unpickler *unpickler, uint64 *index)
 }
 
 static bool
-load_get_line(Unpickler *unpickler, int argument)
+load_get_line(Unpickler *unpickler)
 {
 	uint64 index;
 
@@ -286,7 +279,7 @@ load_get_line(Unpickler *unpickler, int argument)
 }
 
 static bool
-load_put_line(Unpickler *unpickler, int argument)
+load_put_line(Unpickler *unpickler)
 {
 	uint64 index;
 
@@ -294,13 +287,13 @@ load_put_line(Unpickler *unpickler, int argument)
 }
 
 static bool
-load_memoize(Unpickler *unpickler, int argument)
+load_memoize(Unpickler *unpickler)
 {
 	return memo_put(unpickler, unpickler->memo_used);
 }
 
 static bool
-load_protocol(Unpickler *unpickler, int argument)
+load_protocol(Unpickler *unpickler)
 {
 	uint64 protocol;
 
@@ -312,7 +305,7 @@ load_protocol(Unpickler *unpickler, int argument)
 
 /* All of a frame must be there; where it ends does not matter. */
 static bool
-load_frame(Unpickler *unpickler, int argument)
+load_frame(Unpickler *unpickler)
 {
 	uint64 length;
 
@@ -321,77 +314,55 @@ load_frame(Unpickler *unpickler, int argument)
 }
 
 /*
- * By opcode. Without one: those that need something from the caller of pickle.loads() or from
+ * By opcode; Lib/pickle.py has their names. Without one: those that need something from the caller of pickle.loads() or from
  * copyreg.add_extension(), which is not there (P, Q, EXT1, EXT2, EXT4, NEXT_BUFFER), and what is no
  * opcode.
  */
+#define WITH(function, argument_)                                                                  \
+	{                                                                                              \
+		.load_with = function, .argument = argument_                                               \
+	}
+
+/* clang-format off */
 static const struct
 {
-	Loader load;
+	bool (*load)(Unpickler *unpickler);
+	bool (*load_with)(Unpickler *unpickler, int argument);
 	int argument;
 } loaders[256] = {
-	['('] = {load_mark, 0},
-	['0'] = {load_pop, 0},
-	['1'] = {load_pop_mark, 0},
-	['2'] = {load_dup, 0},
-	['N'] = {load_none, 0},
-	[0x88] = {load_bool, 1},
-	[0x89] = {load_bool, 0},
-	['K'] = {load_integer, 1},
-	['M'] = {load_integer, 2},
-	['J'] = {load_integer, 4},
-	['I'] = {load_integer_line, 0},
-	['L'] = {load_long_line, 0},
-	[0x8a] = {load_long, 1},
-	[0x8b] = {load_long, 4},
-	['F'] = {load_float_line, 0},
-	['G'] = {load_float, 0},
-	['S'] = {load_string_line, 0},
-	['U'] = {load_string, 1},
-	['T'] = {load_string, 4},
-	['V'] = {load_unicode_line, 0},
-	[0x8c] = {load_unicode, 1},
-	['X'] = {load_unicode, 4},
-	[0x8d] = {load_unicode, 8},
-	['C'] = {load_bytes, 1},
-	['B'] = {load_bytes, 4},
-	[0x8e] = {load_bytes, 8},
-	[0x96] = {load_bytearray, 8},
-	[0x98] = {load_readonly_buffer, 0},
-	[')'] = {load_tuple, 0},
-	[0x85] = {load_tuple, 1},
-	[0x86] = {load_tuple, 2},
-	[0x87] = {load_tuple, 3},
-	['t'] = {load_tuple, -1},
-	[']'] = {load_list, 0},
-	['l'] = {load_list, 1},
-	['a'] = {load_append, 0},
-	['e'] = {load_append, 1},
-	['}'] = {load_dict, 0},
-	['d'] = {load_dict, 1},
-	['s'] = {load_setitem, 0},
-	['u'] = {load_setitem, 1},
-	[0x8f] = {load_set, 0},
-	[0x90] = {load_additems, 0},
-	[0x91] = {load_frozenset, 0},
-	['g'] = {load_get_line, 0},
-	['h'] = {load_get, 1},
-	['j'] = {load_get, 4},
-	['p'] = {load_put_line, 0},
-	['q'] = {load_put, 1},
-	['r'] = {load_put, 4},
-	[0x94] = {load_memoize, 0},
-	['c'] = {load_global, 0},
-	[0x93] = {load_stack_global, 0},
-	['i'] = {load_inst, 0},
-	['o'] = {load_obj, 0},
-	['R'] = {load_reduce, 0},
-	[0x81] = {load_newobj, 0},
-	[0x92] = {load_newobj, 1},
-	['b'] = {load_build, 0},
-	[0x80] = {load_protocol, 0},
-	[0x95] = {load_frame, 0},
+	['('] = {load_mark}, ['0'] = {load_pop}, ['1'] = {load_pop_mark}, ['2'] = {load_dup},
+	['N'] = {load_none}, [0x88] = WITH(load_bool, true), [0x89] = WITH(load_bool, false),
+	['K'] = WITH(load_integer, 1), ['M'] = WITH(load_integer, 2), ['J'] = WITH(load_integer, 4),
+	[0x8a] = WITH(load_long, 1), [0x8b] = WITH(load_long, 4), ['G'] = {load_float},
+	['I'] = {load_integer_line}, ['L'] = {load_long_line}, ['F'] = {load_float_line},
+	['U'] = WITH(load_string, 1), ['T'] = WITH(load_string, 4), ['S'] = {load_string_line},
+	[0x8c] = WITH(load_unicode, 1), ['X'] = WITH(load_unicode, 4), [0x8d] = WITH(load_unicode, 8),
+	['V'] = {load_unicode_line},
+	['C'] = WITH(load_bytes, 1), ['B'] = WITH(load_bytes, 4), [0x8e] = WITH(load_bytes, 8),
+	[0x96] = WITH(load_bytearray, 8), [0x98] = {load_readonly_buffer},
+	[')'] = WITH(load_tuple, 0), [0x85] = WITH(load_tuple, 1), [0x86] = WITH(load_tuple, 2),
+	[0x87] = WITH(load_tuple, 3), ['t'] = WITH(load_tuple, -1),
+	[']'] = WITH(load_list, false), ['l'] = WITH(load_list, true),
+	['a'] = WITH(load_append, false), ['e'] = WITH(load_append, true),
+	['}'] = WITH(load_dict, false), ['d'] = WITH(load_dict, true),
+	['s'] = WITH(load_setitem, false), ['u'] = WITH(load_setitem, true),
+	[0x8f] = {load_set}, [0x90] = {load_additems}, [0x91] = {load_frozenset},
+	['h'] = WITH(load_get, 1), ['j'] = WITH(load_get, 4), ['g'] = {load_get_line},
+	['q'] = WITH(load_put, 1), ['r'] = WITH(load_put, 4), ['p'] = {load_put_line},
+	[0x94] = {load_memoize},
+	['c'] = {load_global}, [0x93] = {load_stack_global}, ['i'] = {load_inst}, ['o'] = {load_obj},
+	['R'] = {load_reduce}, [0x81] = WITH(load_newobj, false), [0x92] = WITH(load_newobj, true),
+	['b'] = {load_build}, [0x80] = {load_protocol}, [0x95] = {load_frame},
 };
+/* clang-format on */
+
+static bool
+load_opcode(Unpickler *unpickler, unsigned char code)
+{
+	if (loaders[code].load_with != NULL)
+		return loaders[code].load_with(unpickler, loaders[code].argument);
+	return loaders[code].load != NULL && loaders[code].load(unpickler);
+}
 
 /* The value of a pickle; false where Python raises an exception. */
 bool
@@ -410,7 +381,7 @@ unpickle(Unpickler *unpickler, PythonValue *result)
 
 		if (code == '.')
 			return unpickle_pop(unpickler, result);
-		if (loaders[code].load == NULL || !loaders[code].load(unpickler, loaders[code].argument))
+		if (!load_opcode(unpickler, code))
 			return false;
 		if (++unpickler->steps % STEPS_BETWEEN_CHECKS == 0)
 			CHECK_FOR_INTERRUPTS();
