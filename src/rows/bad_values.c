@@ -85,12 +85,17 @@ static const Rule xcom_kinds[] = {
 		 "Tasks do not see them any more afterwards.", NULL),
 };
 
-/* Looks for half a surrogate pair's bytes anywhere, so it keeps what it takes away. */
+/*
+ * Looks for half a surrogate pair's bytes anywhere, or, as protocol 0 has it, for its escape, so it keeps
+ * what it takes away.
+ */
+#define HAS_HALF_A_PAIR                                                                            \
+	"encode(r.conf, 'hex') ~ '^(..)*(ed[ab]|5c(75|5530303030)[46]4(3[89]|[46][1-6]))'"
 #define KEEP_CONF_APART                                                                            \
 	"CREATE TABLE IF NOT EXISTS {s}._dag_run_conf_kept (id integer, conf bytea); "                 \
 	"INSERT INTO {s}._dag_run_conf_kept SELECT r.id, r.conf FROM {s}.dag_run r "                   \
-	"WHERE encode(r.conf, 'hex') ~ '^(..)*ed[ab]'; "                                               \
-	"UPDATE {s}.dag_run r SET conf = NULL WHERE encode(r.conf, 'hex') ~ '^(..)*ed[ab]';"
+	"WHERE " HAS_HALF_A_PAIR "; "                                                                  \
+	"UPDATE {s}.dag_run r SET conf = NULL WHERE " HAS_HALF_A_PAIR ";"
 
 #define CONF(kind, severity_, fails_to_, what_, consequence_, hint_, fix_)                         \
 	[kind - 1] = {.check_name = "dag_run_conf",                                                    \
@@ -130,9 +135,9 @@ static const Rule conf_kinds[] = {
 		 "step 0055 of \"airflow db migrate\" makes it NULL in Airflow 3.3 with Python 3.11 or "
 		 "older",
 		 "Look at these runs' conf with Airflow 2 if it is still needed.", NULL),
-	CONF(CONF_UNKNOWN, SEVERITY_WARNING, NULL, "with a conf of classes that only Python knows",
-		 "step 0055 of \"airflow db migrate\" makes it NULL unless the classes can be imported "
-		 "there and json.dumps() takes them",
+	CONF(CONF_UNKNOWN, SEVERITY_WARNING, NULL, "with a conf that only Python can judge",
+		 "step 0055 of \"airflow db migrate\" makes it NULL unless its classes can be imported "
+		 "there and json.dumps() takes it",
 		 "Look at these runs' conf with Airflow 2 if it is still needed.", NULL),
 };
 

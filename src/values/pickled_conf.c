@@ -140,6 +140,7 @@ form_of_items(PythonType type, PythonItems *items, int level)
 	items->state = ITEMS_OPEN;
 	form = type == PYTHON_DICT ? form_of_dict(items, level) : form_of_elements(items, level);
 	form.height++;
+	form.bytes += ENTRY_BYTES; /* its head */
 	items->state = ITEMS_DONE;
 	items->flags = form.flags;
 	items->height = form.height;

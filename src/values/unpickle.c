@@ -61,8 +61,9 @@ unpickle_line(Unpickler *unpickler, char **line, int *length)
 	if (newline == NULL)
 		return false;
 	*length = newline - start;
-	*line = pnstrdup(start, *length);
+	*line = palloc(*length + 1);
 	memcpy(*line, start, *length);
+	(*line)[*length] = '\0';
 	unpickler->at = newline + 1;
 	return true;
 }

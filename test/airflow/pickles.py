@@ -26,12 +26,15 @@ VERDICTS = {
     "that JSON cannot have": ("lost", "lost", "lost"),
     "a deque": ("sequence", "lost", "kept"),
     "nested in more than": ("deep", "kept", "lost"),
-    "only Python knows": ("unknown", None, None),
+    "only Python can judge": ("unknown", None, None),
 }
 PLAIN = ("plain", "kept", "kept")
 
 # The step leaves these out: NULL is an empty conf to Airflow, too.
 EMPTY = b"\x80\x05}\x94."
+
+# Larger ones are not for the table of test/sql.
+MAX_BYTES_IN_TABLE = 2500
 
 # Of the pickles that name no class but those of WELL_KNOWN, so many may be said to be known to Python only.
 MAX_UNKNOWN_SHARE = 0.03
@@ -114,10 +117,20 @@ def compare(version: str, made, answers, outcomes: list[str]) -> int:
     return different
 
 
+def write(path: Path, made, outcomes: dict[str, list[str]]) -> None:
+    """The hand-written pickles and what becomes of them before 3.3 and since, for test/sql/rows_confs.sql."""
+    before, since = (outcomes[version] for version in sorted(outcomes))
+    with path.open("w") as file:
+        for (kind, conf), old, new in zip(made, before, since):
+            if kind == "by hand" and len(conf) <= MAX_BYTES_IN_TABLE and conf != EMPTY:
+                print(conf.hex(), old.split()[0], new.split()[0], sep=",", file=file)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=55)
     parser.add_argument("--count", type=int, default=2500)
+    parser.add_argument("--write", type=Path, help="write test/fixtures/pickled_confs.csv, of two versions")
     parser.add_argument("versions", nargs="+", help="VERSION=PYTHON")
     arguments = parser.parse_args()
 
@@ -125,9 +138,13 @@ def main() -> None:
     pickles = [conf for _, conf in made]
     answers = ask(pickles)
     print(f"    seed {arguments.seed}:", ", ".join(f"{n} {kind}" for kind, n in Counter(k for k, _ in made).items()))
+    outcomes = {}
     different = 0
     for version, python in (version.split("=", 1) for version in arguments.versions):
-        different += compare(version, made, answers, steps(python, pickles, answers))
+        outcomes[version] = steps(python, pickles, answers)
+        different += compare(version, made, answers, outcomes[version])
+    if arguments.write:
+        write(arguments.write, made, outcomes)
     sys.exit(1 if different else 0)
 
 
