@@ -155,6 +155,31 @@ def text8(text: bytes) -> bytes:
     return b"\x8d" + struct.pack("<Q", len(text)) + text
 
 
+def real(number: float) -> bytes:
+    return b"G" + struct.pack(">d", number)
+
+
+def integer(number: int) -> bytes:
+    data = number.to_bytes(number.bit_length() // 8 + 1, "little", signed=True)
+    return b"\x8b" + struct.pack("<I", len(data)) + data
+
+
+def stdlib(module: str, name: str) -> bytes:
+    return f"c{module}\n{name}\n".encode()
+
+
+ENUM = stdlib("http", "HTTPStatus") + b"K\xc8\x85R"
+SPACE = stdlib("types", "SimpleNamespace") + b")R"
+USER_LIST = stdlib("collections", "UserList") + b")R"
+ORDERED = stdlib("collections", "OrderedDict")
+DEFAULT = stdlib("collections", "defaultdict")
+COUNTER = stdlib("collections", "Counter")
+DEQUE = stdlib("collections", "deque")
+DATE = stdlib("datetime", "date")
+SET = stdlib("builtins", "set")
+LIST = stdlib("builtins", "list")
+BYTEARRAY = b"\x96\x01" + bytes(7) + b"a"
+
 BY_HAND = [
     b"", b".", b"N.", b"N", b"}.", b"\x80\x05}\x94.", b"\x80\x04}\x94.", b"\x80\x06N.", b"\x80\x05N\x80\x02.", b"\x00", b"}}.", b"(N.",
     b"N(1.", b"N(0.", b"N0.", b"(NN.", b"NN1.", b"N2\x86.", b"(dp0\nVa\np1\nI1\ns.", b"(dp0\nS'a'\np1\nI01\ns.", b"(lp0\nI00\na.",
@@ -203,6 +228,46 @@ BY_HAND = [
     b"cpendulum.tz.timezone\nTimezone._unpickle\n.", b"\x80\x04\x8c\x0bcollections\x8c\x0bOrderedDict\x93N\x85R.", b"cdatetime\ndate\n(M\xe8\x07K\x01K\x01tR.", b"cdatetime\ndate\nK\x01s.",
     b"cnowhere\nConf\n)R.", b"cnowhere\nConf\n)R0\xff", b"(inowhere\nConf\n.", b"cnowh\xc3\xa9re\nConf\n)R.", b"cnowh\xffre\nConf\n)R.", b"(inowh\xc3\xa9re\nConf\n.", b"}U\x01acnowhere\nConf\n)\x81}bs.",
     b"}U\x01a\x8fs.", b"}(U\x01a\x8fU\x01aK\x01u.", b"}(U\x01aU\x01bU\x01a\x8fu.", b"](\x8fK\x01K\x02eK\x00Ns.", b"](\x8fNeK\x01Ns.",
+    # Keys that are one.
+    b"}(NK\x01NK\x02" + real(1.5) + b"K\x01" + real(1.5) + b"K\x02" + real(2.5) + b"K\x01" + real(-2.5) + b"K\x01u.",
+    b"}(" + real(float("inf")) + b"X\x03\x00\x00\x00\xed\xa0\x80" + real(float("inf")) + b"K\x01" + real(float("-inf")) + b"K\x01u.",
+    b"}(" + real(float("nan")) + b"q\x00NK\x05Nh\x00K\x01" + real(float("nan")) + b"Nu.",
+    b"}(" + integer(10**22) + b"\x8f" + real(1e22) + b"K\x01" + real(-1e22) + b"\x8f" + integer(-(10**22)) + b"K\x01u.",
+    b"}(" + integer(2**70) + b"\x8f" + real(2.0**70) + b"K\x01" + integer(2**71) + b"Nu.", b"}(" + integer(2**70) + b"\x8f" + real(2.0**71) + b"K\x01u.",
+    b"}(" + real(1e300) + b"\x8f" + integer(int(1e300)) + b"K\x01u.", b"}(U\x01aNU\x01bNU\x02aaNU\x01a\x8fu.", b"}(K\x03NU\x01aNNNK\x02NJ\xff\xff\xff\xffNu.",
+    b"}(C\x01xK\x01C\x01yK\x01u.", b"}(" + integer(10**4300) + b"Nu.", b"}(" + integer(10**4299) + b"Nu.", b"}" + ENUM + b"Ns.", b"}" + real(9007199254740993.0) + b"Ns.",
+    # Numbers at their limits.
+    integer(10**4300) + b".", integer(10**4300 - 1) + b".", integer(1 - 10**4300) + b".", integer(-(10**4300)) + b".", integer(10**4300 + 1) + b".",
+    integer(2**14285) + b".", integer(2**14284) + b".", integer(10**5500) + b".", integer(-(2**14284)) + b".", b"L0xFFFFFFFFFFFFFFFFFFFFFFL\n.", b"L+1{L\n.", b"L1,\n.", b"I0xg\n.",
+    b"L0b12\n.", b"Np99999999999999999999\n.", b"Ng99999999999999999999\n.", b"S'\\xZZ'\n.", b"S'\\/'\n.", b"V\\u00g0\n.", b"X\x03\x00\x00\x00\xed\xa0\xff.", b"X\x03\x00\x00\x00\xed\xff\x80.",
+    b"X\x06\x00\x00\x00\xed\xa0\xbd\x00\xed\xa0.", b"X\x07\x00\x00\x00\xed\xa0\xbd\x00\xed\xb8\x80.", b"X\x04\x00\x00\x00\xed\xb8\x80a.",
+    # Cut off within an opcode.
+    b"K", b"M\x01", b"h", b"q", b"Nq", b"Nr\x01", b"X\x01", b"\x8a", b"\x8b\x01", b"G\x00", b"U", b"C", b"\x8d\x01", b"\x80", b"\x95\x01", b"I1", b"L1", b"F1", b"S'a'", b"Va", b"g1", b"Np1",
+    b"ca", b"ca\nb", b"(ia", b"(ia\nb", b"B\x02\x00\x00\x00a", b"\x96\x02" + bytes(7) + b"a", b"\x96", b"\x8e",
+    # Too little on the stack, or a mark in between.
+    b"2.", b"(2.", b"N(a.", b"N(Na.", b"a.", b"s.", b"Ns.", b"NNs.", b"e.", b"u.", b"\x90.", b"\x91.", b"t.", b"l.", b"d.", b"(Nd.", b"(]Nd.", b"(U\x01aNd.", b"R.", b")R.", b"(R.", b"\x81.", b")\x81.", b"\x92.", b"}\x92.",
+    b")}\x92.", b"\x93.", b"U\x01a\x93.", b"o.", b"N(N(o.", b"b.", b"N(b.", b"N(Nb.", b"\x98.", b"N(\x98.", b"N\x98.", b"p1\n.", b"\x94.", b"(\x94.", b"r\x01\x00\x00\x00.", b"i.", b"ia\nb\n.",
+    b"]((e.", b"]((Ne.", b"}((u.", b"((\x91.", b"N(N0(0.", b"((((((((((((((((((((N.", b"]((0Ne.", b"N(01.", b"(]0(0N.", b"](N0e.", b"](NN00(Ne.",
+    # What is changed may be of any type.
+    BYTEARRAY + b"K\x01a.", BYTEARRAY + b"K\x00K\x01s.", BYTEARRAY + b"K\x01a0N.", SPACE + b"Na.", SPACE + b"K\x01Ns.", SPACE + b"(N\x90.", USER_LIST + b"Na.", USER_LIST + b"K\x00Ns.",
+    USER_LIST + b"(N\x90.", DATE + b"(N\x90.", SET + b"(N\x90.", b"](Ne" + ENUM + b"Ns.", b"N(N\x90.", b"NNNs.", b"]" + b"q\x00" + b"K\x01a" + b"\x98.", USER_LIST + b"\x98.", SPACE + b"\x98.", b"}\x98.",
+    DATE + b"Nb.", SPACE + b"}b.", SPACE + b"}U\x01aNsb.", USER_LIST + b"}b.", ORDERED + b")R" + SPACE + b"b.", ORDERED + b")R}U\x01aNsb.", ORDERED + b")RN}U\x01aNs\x86b.", ORDERED + b")RNN\x86b.",
+    COUNTER + b")R}b.", b"]N}K\x01Ns\x86b.", b"]" + SPACE + b"b.", b"](NN}tb.",
+    # Calls.
+    ORDERED + b"NN\x86R.", ORDERED + b"K\x01\x85R.", ORDERED + b"U\x01a\x85R.", ORDERED + SPACE + b"\x85R.", ORDERED + b"]U\x02aba\x85R.", COUNTER + b"N\x85R.", COUNTER + b"]U\x01aa\x85R.", COUNTER + b"K\x01\x85R.", COUNTER + b"U\x01a\x85R.",
+    COUNTER + b"N\x85RU\x01aK\x01s.", ORDERED + SPACE + b"R.", SPACE + b")R.", SPACE + b")\x81.", ORDERED + b"N\x81.", ORDERED + SPACE + b"\x81.", ORDERED + b")}U\x01aNs\x92.", ORDERED + b")" + SPACE + b"\x92.", ORDERED + b"(tR.",
+    DEFAULT + b"NN\x86R.", DEFAULT + SPACE + b"\x85R.", DEFAULT + DATE + b"\x85R.", DEFAULT + USER_LIST + b"\x85R.", DEFAULT + DATE + b"(M\xe8\x07K\x01K\x01tR\x85R.", DEFAULT + b"N}\x86R.",
+    LIST + b"K\x01\x85R.", LIST + b"NN\x86R.", LIST + b"U\x02ab\x85R.", LIST + b"}\x85R.", DEQUE + b"]K\x03\x86R.", DEQUE + b"NK\x03\x86R.", DEQUE + b"U\x02ab\x85R.", stdlib("builtins", "tuple") + b"]]a\x85R.", SET + b"K\x01\x85R.",
+    SET + b"U\x01a\x85R0N.", SET + b")\x81(N\x90.", SET + b")\x81.", stdlib("builtins", "frozenset") + b"](NNe\x85R0N.", stdlib("builtins", "frozenset") + b")\x810N.", stdlib("builtins", "int") + b"U\x015\x85R.",
+    stdlib("builtins", "bytes") + b"C\x01a\x85R0N.", stdlib("builtins", "bytes") + b"K\x05\x85R0N.", stdlib("builtins", "bytes") + b"U\x01aU\x06latin1\x86R0N.", stdlib("builtins", "bytearray") + b"C\x01a\x85R0N.",
+    stdlib("builtins", "bytearray") + b"U\x01aU\x07latin-1\x86R0N.", stdlib("builtins", "bytearray") + b"X\x03\x00\x00\x00\xe2\x82\xacU\x07latin-1\x86R0N.", stdlib("builtins", "bytes") + b"U\x01aU\x05ascii\x86R0N.",
+    stdlib("builtins", "bytes") + b"U\x01aU\x06UTF-16\x86R0N.", stdlib("builtins", "bytes") + b"U\x01aK\x01\x86R0N.", stdlib("builtins", "bytes") + b"C\x01aK\x01\x86R0N.", stdlib("_codecs", "encode") + b"U\x01aU\x05ascii\x86R.",
+    stdlib("builtins", "getattr") + stdlib("zoneinfo", "ZoneInfo") + b"U\x09_unpickle\x86RU\x03UTCK\x01\x86R.", stdlib("builtins", "getattr") + stdlib("zoneinfo", "ZoneInfo") + b"U\x09no_cachex\x86R.",
+    stdlib("builtins", "getattr") + stdlib("zoneinfo", "ZoneInfo") + b"U\x08no_cache\x86RU\x03UTC\x85R.", stdlib("builtins", "getattr") + b"NU\x01a\x86R.", stdlib("builtins", "getattr") + LIST + b"U\x01a\x86R.",
+    stdlib("builtins", "getattr") + DATE + b"K\x01\x86R.", stdlib("builtins", "getattr") + b"N\x85R.", b"(" + stdlib("builtins", "getattr") + b"o.", b"(" + stdlib("builtins", "getattr") + DATE + b"U\x05todayo.",
+    stdlib("collections", "UserDict") + b")R.", stdlib("builtins", "range") + b"K\x03\x85R.", b"\x80\x04\x8c\x08builtins" + SPACE + b"\x93.", b"\x80\x04" + SPACE + b"\x8c\x03str\x93.", b"\x80\x04NU\x01a\x93.",
+    b"\x80\x04\x8c\x08zoneinfo\x8c\x12ZoneInfo._unpickle\x93\x8c\x03UTCK\x01\x86R.", b"\x80\x04\x8c\x05types\x8c\x13SimpleNamespace.abc\x93.", stdlib("builtins", "str") + b")\x81.", DATE + b"(M\xe8\x07K\x01K\x01t\x81.",
+    b"}U\x01a" + ENUM + b"s.", ENUM + b".", b"](\x8f" + ENUM + b"e.", b"]" + ENUM + b"a\x8f0.", b"}U\x01a](\x8fNes.", b"((icollections\nOrderedDict\n.", b"((ENUMicollections\nOrderedDict\n.", b"(U\x01aicollections\nUserList\n.",
     *(nested(container, depth) for container in ("list", "tuple", "dict", "ordered") for depth in (1, 10, 100, 460, 520, 900, 1100, 1500, 6000)),
     *(shared(levels) for levels in (1, 5, 12)),
     b"]" + b"q\x00" + b"h\x00\x85" * 5 + b".",
