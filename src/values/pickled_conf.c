@@ -98,6 +98,7 @@ form_of_key(const PythonValue *key)
 	}
 }
 
+/* (Keys that become one in 3.3 only, as "a" and "a\0", all count.) */
 static JsonForm
 form_of_dict(const PythonItems *dict, int level)
 {
@@ -125,7 +126,7 @@ form_of_elements(const PythonItems *list, int level)
 	return form;
 }
 
-/* A value that is in two places is looked at once. One that is in itself is lost, and so is a deep one. */
+/* A value in several places is looked at once. One in itself has no end, and is lost as a deep one is. */
 static JsonForm
 form_of_items(PythonType type, PythonItems *items, int level)
 {
@@ -133,15 +134,14 @@ form_of_items(PythonType type, PythonItems *items, int level)
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (items->state == ITEMS_OPEN || level > MAX_LEVELS)
+	if (level > MAX_LEVELS)
 		return (JsonForm){.flags = HAS_LOST};
-	if (items->state == ITEMS_DONE)
+	if (items->judged)
 		return (JsonForm){.flags = items->flags, .height = items->height, .bytes = items->bytes};
-	items->state = ITEMS_OPEN;
 	form = type == PYTHON_DICT ? form_of_dict(items, level) : form_of_elements(items, level);
 	form.height++;
 	form.bytes += ENTRY_BYTES; /* its head */
-	items->state = ITEMS_DONE;
+	items->judged = true;
 	items->flags = form.flags;
 	items->height = form.height;
 	items->bytes = form.bytes;

@@ -97,19 +97,16 @@ has_dot(PythonName name)
 	return memchr(name.text, '.', name.length) != NULL;
 }
 
-/* The class or function of that name, or NULL where it is none of those known here. */
+/* The class or function of that name, unless it is missing; NULL where it is none of those known here. */
 const PythonClass *
-python_class_find(PythonName module, PythonName name, int protocol)
+python_class_find(PythonName module, PythonName name)
 {
-	if (protocol <= LAST_PROTOCOL_OF_PYTHON2)
-	{
-		for (int i = 0; is_named(module, modules[0].python2) && i < (int) lengthof(names); i++)
-			if (is_named(name, names[i].python2))
-				name = to_name(names[i].python3);
-		for (int i = 0; i < (int) lengthof(modules); i++)
-			if (is_named(module, modules[i].python2))
-				module = to_name(modules[i].python3);
-	}
+	for (int i = 0; is_named(module, modules[0].python2) && i < (int) lengthof(names); i++)
+		if (is_named(name, names[i].python2))
+			name = to_name(names[i].python3);
+	for (int i = 0; i < (int) lengthof(modules); i++)
+		if (is_named(module, modules[i].python2))
+			module = to_name(modules[i].python3);
 	for (int i = 0; i < (int) lengthof(classes); i++)
 		if (is_named(module, classes[i].module) && is_named(name, classes[i].name))
 			return &classes[i];

@@ -47,7 +47,7 @@ typedef struct PythonName
 	int length;
 } PythonName;
 
-extern const PythonClass *python_class_find(PythonName module, PythonName name, int protocol);
+extern const PythonClass *python_class_find(PythonName module, PythonName name);
 extern bool python_class_is_missing(PythonName module, PythonName name, int protocol);
 
 #endif

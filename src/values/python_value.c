@@ -134,7 +134,7 @@ compare_keys(const DictKey *a, const DictKey *b)
 }
 
 static int
-compare_keys_and_places(const void *a, const void *b)
+compare_keys_and_places(const void *a, const void *b, void *ignored)
 {
 	int order = compare_keys(a, b);
 
@@ -151,7 +151,7 @@ python_dict_items(const PythonItems *dict)
 
 	for (int i = 0; i < count; i++)
 		keys[i] = dict_key(&dict->values[2 * i], i);
-	qsort(keys, count, sizeof(DictKey), compare_keys_and_places);
+	qsort_interruptible(keys, count, sizeof(DictKey), compare_keys_and_places, NULL);
 	for (int i = 0; i < count; i++)
 	{
 		if (i + 1 < count && compare_keys(&keys[i], &keys[i + 1]) == 0)

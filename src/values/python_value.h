@@ -46,14 +46,6 @@ typedef struct PythonValue
 	};
 } PythonValue;
 
-/* How far conf_of_items() has come with a container. */
-typedef enum ItemsState
-{
-	ITEMS_NEW,
-	ITEMS_OPEN,
-	ITEMS_DONE
-} ItemsState;
-
 /* What a list, tuple or dict has in it; of a dict key, value, key, value, as they were set. */
 struct PythonItems
 {
@@ -62,7 +54,7 @@ struct PythonItems
 	int capacity;
 	const PythonClass *class; /* NULL: list, tuple or dict itself */
 	bool unhashable;		  /* a tuple with something in it that cannot be a key */
-	ItemsState state;		  /* this and what follows is for pickled_conf.c */
+	bool judged;			  /* this and what follows is for pickled_conf.c */
 	uint8 flags;
 	int height;
 	uint64 bytes;

@@ -26,7 +26,7 @@ push_class(Unpickler *unpickler, PythonName module, PythonName name)
 
 	if (python_class_is_missing(module, name, unpickler->protocol))
 		return false;
-	value.class = python_class_find(module, name, unpickler->protocol);
+	value.class = python_class_find(module, name);
 	if (value.class == NULL)
 		value = unknown(unpickler);
 	unpickle_push(unpickler, &value);

@@ -13,9 +13,6 @@
 #include "values/python_integer.h"
 #include "values/python_text.h"
 
-/* A bool of protocol 0 and 1 is an integer of two digits, "01". */
-#define BOOL_LENGTH 2
-
 static void
 push_integer(Unpickler *unpickler, int64 number)
 {
@@ -52,7 +49,10 @@ load_integer(Unpickler *unpickler, int size)
 	return true;
 }
 
-/* Whatever C's strtol takes, and else what Python's int takes. */
+/*
+ * Whatever C's strtol takes, and else what Python's int takes. ("01" is True and "00" False, which are
+ * as good as 1 and 0 here.)
+ */
 bool
 load_integer_line(Unpickler *unpickler)
 {
@@ -72,8 +72,6 @@ load_integer_line(Unpickler *unpickler)
 			return false;
 		unpickle_push(unpickler, &value);
 	}
-	else if (length == BOOL_LENGTH && (number == 0 || number == 1))
-		unpickle_push(unpickler, &(PythonValue){.type = PYTHON_BOOL, .number = number});
 	else
 		push_integer(unpickler, number);
 	return true;

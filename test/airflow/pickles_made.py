@@ -236,18 +236,20 @@ BY_HAND = [
     b"}(" + integer(2**70) + b"\x8f" + real(2.0**70) + b"K\x01" + integer(2**71) + b"Nu.", b"}(" + integer(2**70) + b"\x8f" + real(2.0**71) + b"K\x01u.",
     b"}(" + real(1e300) + b"\x8f" + integer(int(1e300)) + b"K\x01u.", b"}(U\x01aNU\x01bNU\x02aaNU\x01a\x8fu.", b"}(K\x03NU\x01aNNNK\x02NJ\xff\xff\xff\xffNu.",
     b"}(C\x01xK\x01C\x01yK\x01u.", b"}(" + integer(10**4300) + b"Nu.", b"}(" + integer(10**4299) + b"Nu.", b"}" + ENUM + b"Ns.", b"}" + real(9007199254740993.0) + b"Ns.",
+    b"}(" + real(float("nan")) * 3 + b"K\x01u.", b"}(U\x01aX\x03\x00\x00\x00\xed\xa0\x80U\x02aaK\x01u.", b"}(]\x85K\x01u0N.",
     # Numbers at their limits.
     integer(10**4300) + b".", integer(10**4300 - 1) + b".", integer(1 - 10**4300) + b".", integer(-(10**4300)) + b".", integer(10**4300 + 1) + b".",
     integer(2**14285) + b".", integer(2**14284) + b".", integer(10**5500) + b".", integer(-(2**14284)) + b".", b"L0xFFFFFFFFFFFFFFFFFFFFFFL\n.", b"L+1{L\n.", b"L1,\n.", b"I0xg\n.",
     b"L0b12\n.", b"Np99999999999999999999\n.", b"Ng99999999999999999999\n.", b"S'\\xZZ'\n.", b"S'\\/'\n.", b"V\\u00g0\n.", b"X\x03\x00\x00\x00\xed\xa0\xff.", b"X\x03\x00\x00\x00\xed\xff\x80.",
     b"X\x06\x00\x00\x00\xed\xa0\xbd\x00\xed\xa0.", b"X\x07\x00\x00\x00\xed\xa0\xbd\x00\xed\xb8\x80.", b"X\x04\x00\x00\x00\xed\xb8\x80a.",
+    b"c\xed\xa0\x80\nA\n.",
     # Cut off within an opcode.
     b"K", b"M\x01", b"h", b"q", b"Nq", b"Nr\x01", b"X\x01", b"\x8a", b"\x8b\x01", b"G\x00", b"U", b"C", b"\x8d\x01", b"\x80", b"\x95\x01", b"I1", b"L1", b"F1", b"S'a'", b"Va", b"g1", b"Np1",
     b"ca", b"ca\nb", b"(ia", b"(ia\nb", b"B\x02\x00\x00\x00a", b"\x96\x02" + bytes(7) + b"a", b"\x96", b"\x8e",
     # Too little on the stack, or a mark in between.
     b"2.", b"(2.", b"N(a.", b"N(Na.", b"a.", b"s.", b"Ns.", b"NNs.", b"e.", b"u.", b"\x90.", b"\x91.", b"t.", b"l.", b"d.", b"(Nd.", b"(]Nd.", b"(U\x01aNd.", b"R.", b")R.", b"(R.", b"\x81.", b")\x81.", b"\x92.", b"}\x92.",
     b")}\x92.", b"\x93.", b"U\x01a\x93.", b"o.", b"N(N(o.", b"b.", b"N(b.", b"N(Nb.", b"\x98.", b"N(\x98.", b"N\x98.", b"p1\n.", b"\x94.", b"(\x94.", b"r\x01\x00\x00\x00.", b"i.", b"ia\nb\n.",
-    b"]((e.", b"]((Ne.", b"}((u.", b"((\x91.", b"N(N0(0.", b"((((((((((((((((((((N.", b"]((0Ne.", b"N(01.", b"(]0(0N.", b"](N0e.", b"](NN00(Ne.",
+    b"]((e.", b"]((Ne.", b"}((u.", b"((\x91.", b"N(N0(0.", b"((((((((((((((((((((N.", b"]((0Ne.", b"N(01.", b"NN(N\x86Nt.", b"(]0(0N.", b"](N0e.", b"](NN00(Ne.",
     # What is changed may be of any type.
     BYTEARRAY + b"K\x01a.", BYTEARRAY + b"K\x00K\x01s.", BYTEARRAY + b"K\x01a0N.", SPACE + b"Na.", SPACE + b"K\x01Ns.", SPACE + b"(N\x90.", USER_LIST + b"Na.", USER_LIST + b"K\x00Ns.",
     USER_LIST + b"(N\x90.", DATE + b"(N\x90.", SET + b"(N\x90.", b"](Ne" + ENUM + b"Ns.", b"N(N\x90.", b"NNNs.", b"]" + b"q\x00" + b"K\x01a" + b"\x98.", USER_LIST + b"\x98.", SPACE + b"\x98.", b"}\x98.",
@@ -256,7 +258,7 @@ BY_HAND = [
     # Calls.
     ORDERED + b"NN\x86R.", ORDERED + b"K\x01\x85R.", ORDERED + b"U\x01a\x85R.", ORDERED + SPACE + b"\x85R.", ORDERED + b"]U\x02aba\x85R.", COUNTER + b"N\x85R.", COUNTER + b"]U\x01aa\x85R.", COUNTER + b"K\x01\x85R.", COUNTER + b"U\x01a\x85R.",
     COUNTER + b"N\x85RU\x01aK\x01s.", ORDERED + SPACE + b"R.", SPACE + b")R.", SPACE + b")\x81.", ORDERED + b"N\x81.", ORDERED + SPACE + b"\x81.", ORDERED + b")}U\x01aNs\x92.", ORDERED + b")" + SPACE + b"\x92.", ORDERED + b"(tR.",
-    DEFAULT + b"NN\x86R.", DEFAULT + SPACE + b"\x85R.", DEFAULT + DATE + b"\x85R.", DEFAULT + USER_LIST + b"\x85R.", DEFAULT + DATE + b"(M\xe8\x07K\x01K\x01tR\x85R.", DEFAULT + b"N}\x86R.",
+    ORDERED + b"](](U\x01aNNee\x85R.", DEFAULT + b"NN\x86R.", DEFAULT + SPACE + b"\x85R.", DEFAULT + DATE + b"\x85R.", DEFAULT + USER_LIST + b"\x85R.", DEFAULT + DATE + b"(M\xe8\x07K\x01K\x01tR\x85R.", DEFAULT + b"N}\x86R.",
     LIST + b"K\x01\x85R.", LIST + b"NN\x86R.", LIST + b"U\x02ab\x85R.", LIST + b"}\x85R.", DEQUE + b"]K\x03\x86R.", DEQUE + b"NK\x03\x86R.", DEQUE + b"U\x02ab\x85R.", stdlib("builtins", "tuple") + b"]]a\x85R.", SET + b"K\x01\x85R.",
     SET + b"U\x01a\x85R0N.", SET + b")\x81(N\x90.", SET + b")\x81.", stdlib("builtins", "frozenset") + b"](NNe\x85R0N.", stdlib("builtins", "frozenset") + b")\x810N.", stdlib("builtins", "int") + b"U\x015\x85R.",
     stdlib("builtins", "bytes") + b"C\x01a\x85R0N.", stdlib("builtins", "bytes") + b"K\x05\x85R0N.", stdlib("builtins", "bytes") + b"U\x01aU\x06latin1\x86R0N.", stdlib("builtins", "bytearray") + b"C\x01a\x85R0N.",
