@@ -20,7 +20,7 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
-#include "values/python_class.h"
+#include "values/python_dict.h"
 #include "values/python_integer.h"
 #include "values/python_text.h"
 #include "values/unpickle.h"

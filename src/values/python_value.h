@@ -64,6 +64,5 @@ extern PythonValue python_container(PythonType type, const PythonClass *class);
 extern void python_add(PythonItems *items, const PythonValue *value);
 extern bool python_hashable(const PythonValue *value);
 extern PythonValue python_str(const char *text, int length);
-extern PythonItems *python_dict_items(const PythonItems *dict);
 
 #endif
