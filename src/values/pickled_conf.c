@@ -43,7 +43,6 @@
 #define HAS_SURROGATE 0x04
 #define HAS_NUL 0x08
 #define HAS_NAN 0x10
-#define HAS_UNKNOWN 0x20
 
 /* A value as JSON. */
 typedef struct JsonForm
@@ -73,7 +72,7 @@ form_of_str(const char *text, int length)
 
 	if (memchr(text, '\0', length) != NULL)
 		form.flags |= HAS_NUL;
-	if (python_has_lone_surrogate(text, length, true))
+	if (python_has_lone_surrogate(text, length))
 		form.flags |= HAS_SURROGATE;
 	return form;
 }
@@ -171,7 +170,7 @@ form_of(const PythonValue *value, int level)
 			return form_of_items(value->type, value->items, level + 1);
 		case PYTHON_SEQUENCE:
 		case PYTHON_UNKNOWN:
-			return (JsonForm){.flags = HAS_UNKNOWN};
+			return (JsonForm){0}; /* unpickler->guessed says the rest */
 		default:
 			return (JsonForm){.flags = HAS_LOST};
 	}
@@ -188,7 +187,7 @@ judge(Unpickler *unpickler)
 	form = form_of(&value, 0);
 	if ((form.flags & HAS_LOST) != 0 || form.height > MAX_LEVELS)
 		return CONF_LOST;
-	if (unpickler->guessed || (form.flags & HAS_UNKNOWN) != 0)
+	if (unpickler->guessed)
 		return CONF_UNKNOWN;
 	if ((form.flags & HAS_SURROGATE) != 0)
 		return CONF_SURROGATE;

@@ -38,7 +38,7 @@ dict_key(const PythonValue *value, int place)
 	};
 	DictKey key = {.kind = KEY_OTHER, .value = *value, .place = place};
 
-	if (value->type < lengthof(kinds) && value->type != PYTHON_NOTHING)
+	if (value->type < lengthof(kinds))
 		key.kind = kinds[value->type];
 	if (key.kind == KEY_FLOAT && isnan(value->real))
 		key.kind = KEY_NAN;

@@ -255,13 +255,13 @@ python_integer_read(const char *text, int base, PythonValue *result)
 	return true;
 }
 
-/* An integer without its sign; returns how many bytes it has then. */
+/* An integer other than 0 without its sign; returns how many bytes it has then. */
 static int
 magnitude(unsigned char *bytes, int length)
 {
 	if (is_negative(bytes, length))
 		negate(bytes, length);
-	while (length > 0 && bytes[length - 1] == 0)
+	while (bytes[length - 1] == 0)
 		length--;
 	return length;
 }
@@ -276,12 +276,12 @@ first_without_text(unsigned char *bytes)
 	memset(nines, '9', MAX_INTEGER_DIGITS);
 	nines[MAX_INTEGER_DIGITS] = '\0';
 	length = encode_long(nines, bytes);
-	for (int i = 0; i < length && ++bytes[i] == 0; i++)
+	for (int i = 0; ++bytes[i] == 0; i++)
 		;
 	return magnitude(bytes, length);
 }
 
-/* Has an int few enough digits for repr()? */
+/* Has a PYTHON_LONG few enough digits for repr()? */
 bool
 python_integer_has_text(const PythonValue *value)
 {
@@ -290,7 +290,7 @@ python_integer_has_text(const PythonValue *value)
 	int length = value->length;
 	int limit_length;
 
-	if (value->type != PYTHON_LONG || length < MAX_INTEGER_DIGITS / 3)
+	if (length < MAX_INTEGER_DIGITS / 3)
 		return true;
 	if (length > MAX_INTEGER_BYTES)
 		return false;

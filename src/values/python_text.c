@@ -180,11 +180,11 @@ python_read_escaped(const char *text, int length, StringInfo result)
 }
 
 /*
- * Is there half a surrogate pair that is not beside its other half? "without_nul" looks at the text as it
- * is once U+0000 is taken out.
+ * Is there half a surrogate pair that is not beside its other half, once U+0000 is taken out? (Before that,
+ * U+0000 is as bad.)
  */
 bool
-python_has_lone_surrogate(const char *text, int length, bool without_nul)
+python_has_lone_surrogate(const char *text, int length)
 {
 	const unsigned char *at = (const unsigned char *) text;
 	const unsigned char *end = at + length;
@@ -195,7 +195,7 @@ python_has_lone_surrogate(const char *text, int length, bool without_nul)
 		bool surrogate = is_surrogate(at, end);
 		bool low = surrogate && at[1] >= LOW_SURROGATE_SECOND_BYTE;
 
-		if (without_nul && *at == '\0')
+		if (*at == '\0')
 			continue;
 		if (low != after_high)
 			return true;

@@ -14,7 +14,7 @@ extern bool python_is_ascii(const char *text, int length);
 extern bool python_utf8_is_latin1(const char *text, int length);
 extern bool python_read_raw_unicode(const char *text, int length, StringInfo result);
 extern bool python_read_escaped(const char *text, int length, StringInfo result);
-extern bool python_has_lone_surrogate(const char *text, int length, bool without_nul);
+extern bool python_has_lone_surrogate(const char *text, int length);
 extern bool python_read_float(const char *text, double *result);
 
 #endif

@@ -20,16 +20,25 @@ unknown(Unpickler *unpickler)
 }
 
 static bool
-push_class(Unpickler *unpickler, PythonName module, PythonName name)
+find_class(Unpickler *unpickler, PythonName module, PythonName name, PythonValue *class)
 {
-	PythonValue value = {.type = PYTHON_CLASS};
-
 	if (python_class_is_missing(module, name, unpickler->protocol))
 		return false;
-	value.class = python_class_find(module, name);
-	if (value.class == NULL)
-		value = unknown(unpickler);
-	unpickle_push(unpickler, &value);
+	class->type = PYTHON_CLASS;
+	class->class = python_class_find(module, name);
+	if (class->class == NULL)
+		*class = unknown(unpickler);
+	return true;
+}
+
+static bool
+push_class(Unpickler *unpickler, PythonName module, PythonName name)
+{
+	PythonValue class;
+
+	if (!find_class(unpickler, module, name, &class))
+		return false;
+	unpickle_push(unpickler, &class);
 	return true;
 }
 
@@ -315,9 +324,7 @@ call_class(Unpickler *unpickler, const PythonClass *class, const PythonItems *ar
 			return call_bytes(unpickler, class, arguments, result);
 		case CLASS_GETATTR:
 			return call_getattr(unpickler, arguments, result);
-		case CLASS_SEQUENCE:
-		case CLASS_OBJECT:
-		case CLASS_LOADER:
+		default:
 			break;
 	}
 	unpickler->guessed = true;
@@ -399,10 +406,11 @@ load_inst(Unpickler *unpickler)
 	PythonValue arguments;
 	int start;
 
-	return unpickle_mark(unpickler, &start) && read_name(unpickler, &module, true) &&
-		   read_name(unpickler, &name, true) && push_class(unpickler, module, name) &&
-		   unpickle_pop(unpickler, &class) && unpickle_tuple(unpickler, start, &arguments) &&
-		   instantiate(unpickler, &class, &arguments);
+	if (!unpickle_mark(unpickler, &start) || !read_name(unpickler, &module, true) ||
+		!read_name(unpickler, &name, true) || !find_class(unpickler, module, name, &class))
+		return false;
+	(void) unpickle_tuple(unpickler, start, &arguments);
+	return instantiate(unpickler, &class, &arguments);
 }
 
 bool
@@ -412,9 +420,11 @@ load_obj(Unpickler *unpickler)
 	PythonValue arguments;
 	int start;
 
-	return unpickle_mark(unpickler, &start) && start < unpickler->size &&
-		   unpickle_tuple(unpickler, start + 1, &arguments) && unpickle_pop(unpickler, &class) &&
-		   instantiate(unpickler, &class, &arguments);
+	if (!unpickle_mark(unpickler, &start) || start == unpickler->size)
+		return false;
+	(void) unpickle_tuple(unpickler, start + 1, &arguments);
+	(void) unpickle_pop(unpickler, &class);
+	return instantiate(unpickler, &class, &arguments);
 }
 
 bool

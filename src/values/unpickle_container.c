@@ -67,8 +67,7 @@ load_frozenset(Unpickler *unpickler)
 {
 	int start;
 
-	if (!unpickle_mark(unpickler, &start) || start < unpickler->fence ||
-		!are_hashable(unpickler, start, 1))
+	if (!unpickle_mark(unpickler, &start) || !are_hashable(unpickler, start, 1))
 		return false;
 	unpickler->size = start;
 	unpickle_push(unpickler, &(PythonValue){.type = PYTHON_FROZENSET});
@@ -85,7 +84,7 @@ find_target(Unpickler *unpickler, bool many, int count, int *start)
 	*start = unpickler->size - count;
 	if (many && !unpickle_mark(unpickler, start))
 		return NULL;
-	if (*start <= unpickler->fence || *start > unpickler->size)
+	if (*start <= unpickler->fence)
 		return NULL;
 	return &unpickler->stack[*start - 1];
 }

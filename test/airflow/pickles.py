@@ -34,7 +34,7 @@ PLAIN = ("plain", "kept", "kept")
 EMPTY = b"\x80\x05}\x94."
 
 # Larger ones are not for the table of test/sql.
-MAX_BYTES_IN_TABLE = 2500
+MAX_BYTES_IN_TABLE = 4500
 
 # Of the pickles that name no class but those of WELL_KNOWN, so many may be said to be known to Python only.
 MAX_UNKNOWN_SHARE = 0.03

@@ -243,6 +243,10 @@ BY_HAND = [
     b"L0b12\n.", b"Np99999999999999999999\n.", b"Ng99999999999999999999\n.", b"S'\\xZZ'\n.", b"S'\\/'\n.", b"V\\u00g0\n.", b"X\x03\x00\x00\x00\xed\xa0\xff.", b"X\x03\x00\x00\x00\xed\xff\x80.",
     b"X\x06\x00\x00\x00\xed\xa0\xbd\x00\xed\xa0.", b"X\x07\x00\x00\x00\xed\xa0\xbd\x00\xed\xb8\x80.", b"X\x04\x00\x00\x00\xed\xb8\x80a.",
     b"c\xed\xa0\x80\nA\n.",
+    integer(2**14280 - 1) + b".", b"Sxax\n.", b"](K\x01eJ\xfe\xff\xff\xffNs.", b"Nq\x00K\x01q\x00\x94h\x01.", b"\x80\x04\x8c\x01aN\x93.", LIST + b"]]\x86R.",
+    b"\x80\x03(i__builtin__\ndict\n.", b"(ia\n\n.", b"(N2N\x93.",
+    # A value in two places, in one of them deep.
+    b"]" + b"]q\x00" + b"]" * 499 + b"a" * 500 + b"]" * 500 + b"h\x00" + b"a" * 501 + b".",
     # Cut off within an opcode.
     b"K", b"M\x01", b"h", b"q", b"Nq", b"Nr\x01", b"X\x01", b"\x8a", b"\x8b\x01", b"G\x00", b"U", b"C", b"\x8d\x01", b"\x80", b"\x95\x01", b"I1", b"L1", b"F1", b"S'a'", b"Va", b"g1", b"Np1",
     b"ca", b"ca\nb", b"(ia", b"(ia\nb", b"B\x02\x00\x00\x00a", b"\x96\x02" + bytes(7) + b"a", b"\x96", b"\x8e",
