@@ -14,7 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "values/pickle_scan.h"
+#include "values/pickled_conf.h"
 #include "dag/serialized_dag.h"
 #include "tasks/task.h"
 #include "tasks/task_plan.h"
