@@ -7,7 +7,7 @@
 # The caller has a directory $logs and these functions:
 #
 #   lane_command NAME                  # sets the array "command"
-#   lane_must_wait NAME                # succeeds while it cannot start; not asked when nothing else runs
+#   lane_must_wait NAME                # succeeds while it had better not start
 #   lane_ended NAME STATUS SECONDS     # what it has said is in $logs/NAME.log
 #
 # A command has LANE_LIMIT (20m) to end. It has a process group of its own, and LANE_GRACE (a minute) to clean up when
@@ -63,16 +63,15 @@ lane_end_server() { # process id
 
 lane_pause() { read -rt 0.25 -u "$lane_clock" || true; }
 
-# Sets "next" to the first that can start, or leaves it empty.
+# Sets "next" to the first that can start. When none can, and nothing runs that could be waited for, to the first of all.
 lane_choose() {
     local name
-    next=
     for name in "${lane_queue[@]}"; do
-        if [ ${#lane_of[@]} -eq 0 ] || ! lane_must_wait "$name"; then
-            next=$name
-            return
-        fi
+        next=$name
+        lane_must_wait "$name" || return 0
     done
+    next=
+    [ ${#lane_of[@]} -gt 0 ] || next=${lane_queue[0]}
 }
 
 lanes_fill() {
@@ -100,7 +99,7 @@ lanes_run() { # name ...
         for pid in "${!lane_of[@]}"; do
             ! kill -0 "$pid" 2>/dev/null || continue
             status=0
-            wait "$pid" || status=$?
+            wait "$pid" 2>/dev/null || status=$?
             name=${lane_of[$pid]}
             unset "lane_of[$pid]"
             # 124: it was told to end; 137: it was killed.
