@@ -16,7 +16,10 @@ all_suites=(regress isolation pgtap guard security upgrade docs server restore r
 
 # Seconds on two idle cores, with another suite beside it. Only the order matters, in which they start: the longest first,
 # so that none goes on alone at the end. One that is not here starts first.
-declare -A suite_seconds=()
+declare -A suite_seconds=([migrations]=300 [watch]=250 [live-$newest]=240 [live-$oldest]=230 [differential-$newest]=200
+    [health]=90 [monitoring]=90 [crash]=85 [fuzz]=75 [throttle]=70 [differential-3.0.6]=60 [differential-3.1.8]=60
+    [differential-3.2.2]=60 [isolation]=35 [regress]=30 [guard]=30 [faults]=30 [server]=17 [restore]=15 [upgrade]=15
+    [security]=15 [replication]=12 [leaks]=10 [pgtap]=7 [docs]=7 [pg_upgrade]=1)
 
 # The versions of Airflow that a suite needs.
 airflow_of() { # suite
