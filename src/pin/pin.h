@@ -2,8 +2,8 @@
  * pin.h
  *		A row of pinned_version, and which of a DAG's rows rules.
  */
-#ifndef PIN_H
-#define PIN_H
+#ifndef PIN_PIN_H
+#define PIN_PIN_H
 
 #include "postgres.h"
 
@@ -36,6 +36,9 @@ typedef enum RunType
  * stays so when the server's clock is set back.
  */
 #define PIN_HAS_BEGUN "(valid_from <= greatest(clock_timestamp(), pinned_at))"
+
+/* In SQL: the row is in force, unless a later one of the DAG is. */
+#define PIN_RULES "(" PIN_HAS_BEGUN " AND (expires_at IS NULL OR expires_at > clock_timestamp()))"
 
 /* What enforcement needs of a pin. Texts are NULL for SQL NULL. */
 typedef struct Pin

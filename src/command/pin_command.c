@@ -1,0 +1,145 @@
+/*
+ * pin_command.c
+ *		pin()
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+#include "airflow/tables.h"
+#include "command/find_version.h"
+#include "command/pin_check.h"
+#include "command/pin_settings.h"
+#include "dag/version.h"
+#include "pin/pin_store.h"
+#include "util/arguments.h"
+
+PG_FUNCTION_INFO_V1(airflow_pin_pin);
+PG_FUNCTION_INFO_V1(airflow_pin_pin_1_1);
+
+static void
+check_commit(const AirflowTables *tables, const PinSpec *spec)
+{
+	if (!version_had_commit(tables, spec->dag_id, spec->version, spec->commit))
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA),
+				 errmsg("DAG \"%s\" never had commit \"%s\" under version %d", spec->dag_id,
+						spec->commit, spec->version->number),
+				 errdetail("Neither a run of that version nor the version itself has it."),
+				 errhint("See column bundle_version of \"%s.dag_run\", or leave bundle_version "
+						 "out.",
+						 tables->schema)));
+}
+
+static void
+check_times(const PinSpec *spec)
+{
+	if (spec->expires_at == DT_NOEND)
+		return;
+	if (spec->expires_at <= GetCurrentTimestamp())
+		raise_expired(spec);
+	if (spec->expires_at <= spec->valid_from)
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("expires_at is not after valid_from"),
+						errdetail("The pin would never be in force."),
+						errhint("Give a later expires_at.")));
+}
+
+/* The arguments that are no settings. */
+static void
+spec_from_arguments(FunctionCallInfo fcinfo, PinSpec *spec)
+{
+	spec->dag_id = required_text(fcinfo, 0, "dag_id");
+	spec->reason = text_argument(fcinfo, 3);
+	spec->expires_at = PG_ARGISNULL(4) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(4);
+	spec->valid_from = PG_ARGISNULL(7) || PG_GETARG_TIMESTAMPTZ(7) <= GetCurrentTimestamp()
+						   ? DT_NOBEGIN
+						   : PG_GETARG_TIMESTAMPTZ(7);
+	spec->commit = text_argument(fcinfo, 8);
+	check_times(spec);
+}
+
+/* The version that is to be pinned, and its commit, locked. */
+static void
+find_version(const AirflowTables *tables, FunctionCallInfo fcinfo, PinSpec *spec,
+			 DagVersion *version)
+{
+	DagVersion latest;
+
+	require_latest(tables, spec->dag_id, &latest);
+	*version = latest;
+	if (!PG_ARGISNULL(1))
+		require_version(tables, spec->dag_id, PG_GETARG_INT32(1), version);
+	if (!version_lock(tables, &version->id))
+		raise_no_such_version(tables, spec->dag_id, version->number);
+	version_lock_content(tables, version);
+	spec->version = version;
+	if (spec->commit == NULL)
+		spec->commit = version_commit(tables, spec->dag_id, version, &latest);
+	else
+		check_commit(tables, spec);
+}
+
+/*
+ * Pin a DAG: what is decided is decided while no other command can change its pins.
+ */
+static Datum
+pin(FunctionCallInfo fcinfo, bool keep_settings)
+{
+	PinSpec spec = {0};
+	AirflowTables tables;
+	DagVersion version;
+	PastPin past;
+	bool has_past;
+	const char *event = "pin";
+	char *kept = NULL;
+	Datum result;
+
+	spec_from_arguments(fcinfo, &spec);
+	settings_from_arguments(fcinfo, &spec.settings, keep_settings);
+	SPI_connect();
+	require_in_force(&tables);
+	pin_store_lock(spec.dag_id);
+	pin_store_expire(spec.dag_id);
+	if (keep_settings)
+		kept = settings_keep(spec.dag_id, &spec.settings);
+	find_version(&tables, fcinfo, &spec, &version);
+	check_rewrite(&tables, &spec);
+	if (!pin_store_same(&spec, &result))
+	{
+		has_past = pin_store_last(spec.dag_id, &past);
+		if (spec.valid_from != DT_NOBEGIN)
+			event = "schedule";
+		else if (has_past && past.in_force)
+			event = "move";
+		result = pin_store_put(&spec, event, has_past ? &past : NULL, 0);
+		if (kept != NULL)
+			ereport(NOTICE,
+					(errmsg("the pin of DAG \"%s\" keeps its settings: %s", spec.dag_id, kept),
+					 errhint("Name a setting in pin() to change it.")));
+	}
+	SPI_finish();
+	return result;
+}
+
+/*
+ * pin() of 1.0, where an argument that is not given has a default of its own: (dag_id,
+ * version_number, on_mismatch, reason, expires_at, run_types, allow_override, valid_from,
+ * bundle_version, reruns)
+ */
+Datum
+airflow_pin_pin(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(pin(fcinfo, false));
+}
+
+/*
+ * pin(), where a setting that is not given stays what it is in the pin in force: the same arguments.
+ */
+Datum
+airflow_pin_pin_1_1(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(pin(fcinfo, true));
+}
