@@ -4,7 +4,7 @@
 #   trap lanes_stop EXIT  # ends all that runs
 #   lanes_run NAME ...    # each once, in this order as far as they can; returns when all have ended
 #
-# The caller has a directory $logs and these functions:
+# The caller names a directory in "logs", and has these functions:
 #
 #   lane_command NAME                  # sets the array "command"
 #   lane_must_wait NAME                # succeeds while it had better not start
@@ -29,7 +29,7 @@ lane_start() { # name, command ...
     lane_began[$name]=$SECONDS
     # Commands in the background ignore Ctrl-C otherwise, and what they start inherits that.
     LANE=$$-$name CLUSTER_LIST=$logs/$name.clusters env --default-signal=INT,QUIT \
-        timeout -k "$LANE_GRACE" "$LANE_LIMIT" "$@" >"$logs/$name.log" 2>&1 </dev/null &
+        timeout -k "$LANE_GRACE" "$LANE_LIMIT" "$@" >"${logs:?}/$name.log" 2>&1 </dev/null &
     lane_of[$!]=$name
 }
 
@@ -102,8 +102,9 @@ lanes_run() { # name ...
             wait "$pid" 2>/dev/null || status=$?
             name=${lane_of[$pid]}
             unset "lane_of[$pid]"
-            # 124: it was told to end; 137: it was killed.
-            [ $status -ne 124 ] && [ $status -ne 137 ] || lane_clean_up "$name"
+            case $status in
+                124 | 137) lane_clean_up "$name" ;; # it was told to end, or killed
+            esac
             rm -f "$logs/$name.clusters"
             lane_ended "$name" "$status" $((SECONDS - lane_began[$name]))
         done

@@ -6,11 +6,13 @@
 # What they measure does not depend on how busy the machine is: "guard" counts instructions, blocks are counted, and
 # limits of time are those of a busy machine.
 
-source "${BASH_SOURCE[0]%/*}/airflow-versions.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/airflow-versions.sh"
+pg_config=${PG_CONFIG:-pg_config}
 oldest=${AIRFLOW_VERSIONS[0]}
 newest=${AIRFLOW_VERSIONS[-1]}
 differential_suites=("${AIRFLOW_VERSIONS[@]/#/differential-}")
 live_suites=("live-$oldest" "live-$newest")
+# shellcheck disable=SC2034
 all_suites=(regress isolation pgtap guard security upgrade docs server restore replication pg_upgrade crash faults leaks
     fuzz health "${differential_suites[@]}" "${live_suites[@]}" throttle migrations watch monitoring)
 
