@@ -1,0 +1,176 @@
+"""Run "airflow db migrate" and find out which names of constraints and indexes each revision relies on.
+
+Run it with the Python of an Airflow's virtual environment, on a database without rows:
+
+    VENV/bin/python names.py OUTPUT.json
+
+Before a revision runs for good, it is run in a savepoint again and again, each time with one thing changed: a
+constraint or index that it takes away has another name or is missing, a foreign key is there twice, a name that it
+gives is taken. What makes the revision fail is written down, with the statement that failed. So it does not matter
+whether a script knows a name, looks for it first, or says IF EXISTS.
+"""
+
+import json
+import sys
+import time
+
+from alembic import op
+from alembic.runtime.migration import RevisionStep
+
+# Constraints, and indexes that belong to none, with their definitions, where the schema is "{schema}"; of a foreign key
+# the key that it refers to.
+SNAPSHOT = """
+SELECT 'constraint', k.contype::text, k.oid::bigint, c.relname::text, k.conname::text, pg_get_constraintdef(k.oid),
+ CASE k.contype WHEN 'f' THEN coalesce((SELECT u.oid FROM pg_constraint u WHERE u.conindid = k.conindid
+  AND u.contype IN ('p', 'u')), k.conindid)::bigint END
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+WHERE k.connamespace = 'public'::regnamespace AND k.contype IN ('p', 'u', 'f', 'c')
+UNION ALL
+SELECT 'index', 'i', i.indexrelid::bigint, t.relname::text, c.relname::text, pg_get_indexdef(i.indexrelid), NULL
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+WHERE c.relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_constraint k
+ WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
+ORDER BY 1, 4, 5
+"""
+FIELDS = ("kind", "type", "oid", "table", "name", "definition", "key")
+
+
+def sql(text):
+    return op.get_bind().exec_driver_sql(text.replace("%", "%%"))
+
+
+def snapshot():
+    path = sql("SELECT current_setting('search_path')").fetchone()[0]
+    sql("SELECT set_config('search_path', 'pg_catalog', true)")
+    rows = [dict(zip(FIELDS, row)) for row in sql(SNAPSHOT).fetchall()]
+    sql(f"SELECT set_config('search_path', '{path}', true)")
+    for row in rows:
+        row["definition"] = row["definition"].replace(" public.", " {schema}.")
+    return rows
+
+
+def on_table(thing, action):
+    return f'ALTER TABLE public."{thing["table"]}" {action}'
+
+
+def rename(thing):
+    if thing["kind"] == "index":
+        return [f'ALTER INDEX public."{thing["name"]}" RENAME TO renamed_away']
+    return [on_table(thing, f'RENAME CONSTRAINT "{thing["name"]}" TO renamed_away')]
+
+
+def remove(thing):
+    if thing["kind"] == "index":
+        return [f'DROP INDEX public."{thing["name"]}" CASCADE']
+    return [on_table(thing, f'DROP CONSTRAINT "{thing["name"]}" CASCADE')]
+
+
+def twin(thing, name):
+    return [on_table(thing, f"ADD CONSTRAINT {name} " + thing["definition"].replace("{schema}", "public"))]
+
+
+def take(thing, tables):
+    """What has the name that the revision gives: of the same kind and on the same table, where it is there."""
+    name, there = thing["name"], thing["table"] in tables
+    if thing["type"] in ("f", "c"):
+        return [on_table(thing, f'ADD CONSTRAINT "{name}" CHECK (true)')] if there else None
+    if there:
+        return [f'CREATE INDEX "{name}" ON public."{thing["table"]}" ((1))']
+    return [f'CREATE SEQUENCE public."{name}"']
+
+
+class Names:
+    def __init__(self):
+        self.revisions = []
+
+    def attempt(self, migrate, arguments, keywords, changes, look=None):
+        """Run the revision in a savepoint, after the changes. Returns what "look" sees then, and the error or None."""
+        sql("SAVEPOINT attempt")
+        seen = error = None
+        try:
+            for change in changes:
+                sql(change)
+        except Exception as broken:
+            error = f"not tried: {str(broken).splitlines()[0]}"
+            changes = None
+        if changes is not None:
+            try:
+                migrate(*arguments, **keywords)
+                seen = look() if look else None
+            except Exception as failure:
+                error = " ".join(str(failure).split("[parameters:")[0].split())[:300]
+        sql("ROLLBACK TO SAVEPOINT attempt")
+        sql("RELEASE SAVEPOINT attempt")
+        return seen, error
+
+    def explore(self, key, migrate, arguments, keywords):
+        before = snapshot()
+        tables = {row[0] for row in sql("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")}
+        after, error = self.attempt(migrate, arguments, keywords, [], snapshot)
+        found = {"key": key, "before": before, "after": after, "error": error, "tries": []}
+        self.revisions.append(found)
+        if after is None:
+            return
+
+        def fails(what, thing, changes):
+            if changes is not None:
+                _, error = self.attempt(migrate, arguments, keywords, changes)
+                found["tries"].append({"what": what, "error": error, **thing})
+
+        names_after = {(r["kind"], r["oid"], r["table"], r["name"]) for r in after}
+        names_before = {(r["table"] if r["type"] in "fc" else "", r["name"]) for r in before}
+        old_oids, new_keys = {r["oid"] for r in before}, set()
+        for thing in after:
+            if thing["key"] and thing["oid"] not in old_oids:
+                new_keys.add(thing["key"])
+        for thing in before:
+            if (thing["kind"], thing["oid"], thing["table"], thing["name"]) in names_after:
+                if thing["oid"] in new_keys:
+                    fails("missing", thing, remove(thing))
+            else:
+                fails("renamed", thing, rename(thing))
+                fails("missing", thing, remove(thing))
+                if thing["type"] == "f":
+                    fails("twin before", thing, twin(thing, "a_twin"))
+                    fails("twin after", thing, twin(thing, "z_twin"))
+        for thing in after:
+            if (thing["table"] if thing["type"] in "fc" else "", thing["name"]) not in names_before:
+                fails("taken", thing, take(thing, tables))
+
+
+def install(names):
+    make_step = RevisionStep.__init__
+
+    def init(self, *args, **kwargs):
+        make_step(self, *args, **kwargs)
+        migrate = self.migration_fn
+        module = self.revision.module
+
+        def explored(*arguments, **keywords):
+            component = "fab" if "/fab/" in module.__file__ else "core"
+            version = getattr(module, "airflow_version", None) or getattr(module, "fab_version", None)
+            names.explore((component, self.revision.revision, version), migrate, arguments, keywords)
+            return migrate(*arguments, **keywords)
+
+        self.migration_fn = explored
+
+    RevisionStep.__init__ = init
+
+
+def main():
+    output = sys.argv[1]
+    names = Names()
+    install(names)
+    from airflow.__main__ import main as airflow
+
+    sys.argv = ["airflow", "db", "migrate"]
+    started = time.monotonic()
+    try:
+        airflow()
+    finally:
+        with open(output, "w") as file:
+            json.dump({"seconds": time.monotonic() - started, "revisions": names.revisions}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
