@@ -1,6 +1,6 @@
 /*
  * airflow_pin.h
- *		Settings and names shared by the whole extension.
+ *		Names shared by the whole extension.
  */
 #ifndef AIRFLOW_PIN_H
 #define AIRFLOW_PIN_H
@@ -9,21 +9,5 @@
 
 #define PIN_SCHEMA "airflow_pin"
 #define PIN_CHANNEL "airflow_pin"
-
-/* 100 GB an hour, in MB/s. */
-#define REWRITE_RULE_OF_THUMB (100.0 * 1024 / 3600)
-
-/* What happens to runs of DAGs that no pin names: airflow_pin.unpinned_dags. */
-typedef enum UnpinnedDags
-{
-	UNPINNED_ALLOW,
-	UNPINNED_REJECT
-} UnpinnedDags;
-
-extern bool airflow_pin_enabled;
-extern char *airflow_pin_airflow_schema;
-extern int airflow_pin_unpinned_dags;
-extern bool airflow_pin_log_decisions;
-extern double airflow_pin_rewrite_mb_per_second;
 
 #endif

@@ -17,7 +17,6 @@
 #include "utils/lsyscache.h"
 
 #include "airflow_pin.h"
-#include "airflow/catalog.h"
 
 #define BEFORE_INSERT_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW)
 #define BEFORE_UPDATE_ROW (TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW)
@@ -95,28 +94,4 @@ airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigge
 	systable_endscan(scan);
 	table_close(pg_trigger, AccessShareLock);
 	return state;
-}
-
-/*
- * A schema whose tables carry one of our triggers, or NULL.
- */
-const char *
-airflow_attached_schema(void)
-{
-	ListCell *cell;
-
-	foreach (cell, airflow_schemas())
-	{
-		Oid namespace = get_namespace_oid(lfirst(cell), true);
-
-		for (int i = 0; OidIsValid(namespace) && i < ATTACHED_TRIGGERS; i++)
-		{
-			Oid relation = get_relname_relid(attached_triggers[i].table, namespace);
-			char *name;
-
-			if (airflow_find_trigger(relation, &attached_triggers[i], &name) != ATTACH_MISSING)
-				return lfirst(cell);
-		}
-	}
-	return NULL;
 }

@@ -2,8 +2,8 @@
  * attached_triggers.h
  *		Our triggers on Airflow's tables: what they are, and whether they are there.
  */
-#ifndef ATTACHED_TRIGGERS_H
-#define ATTACHED_TRIGGERS_H
+#ifndef AIRFLOW_ATTACHED_TRIGGERS_H
+#define AIRFLOW_ATTACHED_TRIGGERS_H
 
 #include "postgres.h"
 
@@ -31,6 +31,5 @@ extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
 
 extern AttachState airflow_find_trigger(Oid relation, const AttachedTrigger *trigger,
 										char **trigger_name);
-extern const char *airflow_attached_schema(void);
 
 #endif

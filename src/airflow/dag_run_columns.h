@@ -2,8 +2,8 @@
  * dag_run_columns.h
  *		Where the columns are that the trigger on dag_run uses.
  */
-#ifndef DAG_RUN_COLUMNS_H
-#define DAG_RUN_COLUMNS_H
+#ifndef AIRFLOW_DAG_RUN_COLUMNS_H
+#define AIRFLOW_DAG_RUN_COLUMNS_H
 
 #include "postgres.h"
 

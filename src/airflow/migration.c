@@ -5,13 +5,12 @@
 #include "migration.h"
 
 #include "compat.h"
+#include "relation/relation.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
-
-#include "airflow/catalog.h"
-#include "util/owner_scope.h"
-#include "util/query.h"
 
 /* DBLocks.MIGRATIONS (airflow/utils/db.py): pg_advisory_lock(1). */
 #define MIGRATION_LOCK 1

@@ -12,7 +12,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "health/relations.h"
+#include "airflow/relations.h"
+#include "airflow/schema.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 #include "util/result_rows.h"

@@ -10,7 +10,7 @@
 #include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
-#include "health/try_lock.h"
+#include "relation/try_lock.h"
 
 /* Of task instances in all versions; for SQL. */
 #define UNFINISHED_TASK_STATES                                                                     \

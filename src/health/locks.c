@@ -11,8 +11,9 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-#include "health/relations.h"
-#include "util/lock_blockers.h"
+#include "airflow/relations.h"
+#include "airflow/schema.h"
+#include "relation/lock_blockers.h"
 #include "util/query.h"
 #include "util/result_rows.h"
 

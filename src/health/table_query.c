@@ -6,8 +6,8 @@
 
 #include "utils/builtins.h"
 
-#include "health/relations.h"
-#include "health/try_lock.h"
+#include "airflow/relations.h"
+#include "relation/try_lock.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 

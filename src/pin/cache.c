@@ -18,8 +18,8 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 
-#include "airflow/catalog.h"
 #include "airflow/dag_run_columns.h"
+#include "relation/relation.h"
 
 #define CACHE_LIMIT (12 * 1024 * 1024)
 

@@ -18,7 +18,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "airflow/catalog.h"
+#include "relation/relation.h"
 
 /* Columns of pinned_version, in the order of the install script. */
 enum

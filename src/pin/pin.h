@@ -2,8 +2,8 @@
  * pin.h
  *		A row of pinned_version, and which of a DAG's rows rules.
  */
-#ifndef PIN_H
-#define PIN_H
+#ifndef PIN_PIN_H
+#define PIN_PIN_H
 
 #include "postgres.h"
 

@@ -11,8 +11,8 @@
 #include "utils/builtins.h"
 
 #include "airflow_pin.h"
-#include "airflow/catalog.h"
 #include "pin/pin.h"
+#include "relation/relation.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 

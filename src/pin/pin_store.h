@@ -2,15 +2,15 @@
  * pin_store.h
  *		Changes of pinned_version and pin_history.
  */
-#ifndef PIN_STORE_H
-#define PIN_STORE_H
+#ifndef PIN_PIN_STORE_H
+#define PIN_PIN_STORE_H
 
 #include "postgres.h"
 
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#include "airflow/version.h"
+#include "dag/version.h"
 #include "compat.h"
 
 /* A pin to be made. Pointers are NULL for SQL NULL. */

@@ -2,13 +2,12 @@
  * table_triggers.c
  *		Triggers on the extension's own tables.
  */
-#include "airflow_pin.h"
+#include "postgres.h"
 
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/rel.h"
 
-#include "airflow/catalog.h"
 #include "pin/cache.h"
 
 PG_FUNCTION_INFO_V1(airflow_pin_announce_pins);

@@ -2,8 +2,8 @@
  * column_list.h
  *		The columns of a table, for generated SQL.
  */
-#ifndef COLUMN_LIST_H
-#define COLUMN_LIST_H
+#ifndef UTIL_COLUMN_LIST_H
+#define UTIL_COLUMN_LIST_H
 
 #include "postgres.h"
 

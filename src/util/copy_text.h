@@ -2,8 +2,8 @@
  * copy_text.h
  *		A copy of a text that may be NULL.
  */
-#ifndef COPY_TEXT_H
-#define COPY_TEXT_H
+#ifndef UTIL_COPY_TEXT_H
+#define UTIL_COPY_TEXT_H
 
 #include "postgres.h"
 

@@ -2,8 +2,8 @@
  * guarded.h
  *		Call a function so that its errors do not reach the caller's transaction.
  */
-#ifndef GUARDED_H
-#define GUARDED_H
+#ifndef UTIL_GUARDED_H
+#define UTIL_GUARDED_H
 
 #include "postgres.h"
 

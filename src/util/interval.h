@@ -2,8 +2,8 @@
  * interval.h
  *		Intervals as numbers.
  */
-#ifndef INTERVAL_H
-#define INTERVAL_H
+#ifndef UTIL_INTERVAL_H
+#define UTIL_INTERVAL_H
 
 #include "postgres.h"
 

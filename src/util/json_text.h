@@ -2,8 +2,8 @@
  * json_text.h
  *		Is a text JSON that jsonb can hold? Says so without raising an error.
  */
-#ifndef JSON_TEXT_H
-#define JSON_TEXT_H
+#ifndef UTIL_JSON_TEXT_H
+#define UTIL_JSON_TEXT_H
 
 #include "postgres.h"
 

@@ -2,8 +2,8 @@
  * owner_scope.h
  *		Run SQL as the owner of the tables it touches, independent of search_path.
  */
-#ifndef OWNER_SCOPE_H
-#define OWNER_SCOPE_H
+#ifndef UTIL_OWNER_SCOPE_H
+#define UTIL_OWNER_SCOPE_H
 
 #include "postgres.h"
 

@@ -2,8 +2,8 @@
  * query.h
  *		Small helpers around SPI: one statement with arguments, and reading its rows.
  */
-#ifndef QUERY_H
-#define QUERY_H
+#ifndef UTIL_QUERY_H
+#define UTIL_QUERY_H
 
 #include "postgres.h"
 

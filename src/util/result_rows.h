@@ -2,8 +2,8 @@
  * result_rows.h
  *		The rows of a set-returning function.
  */
-#ifndef RESULT_ROWS_H
-#define RESULT_ROWS_H
+#ifndef UTIL_RESULT_ROWS_H
+#define UTIL_RESULT_ROWS_H
 
 #include "postgres.h"
 

@@ -5,6 +5,7 @@
 #include "trigger_call.h"
 
 #include "commands/copyfrom_internal.h"
+#include "executor/spi.h"
 #include "utils/rel.h"
 
 void
@@ -78,4 +79,14 @@ row_is_copied(Oid relation)
 			RelationGetRelid(((CopyFromState) context->arg)->rel) == relation)
 			return true;
 	return false;
+}
+
+/* The text of a column; NULL for NULL, or where there is no such column. */
+char *
+trigger_column_text(TriggerData *trigger, HeapTuple tuple, const char *column)
+{
+	TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+	int number = SPI_fnumber(desc, column);
+
+	return number > 0 ? SPI_getvalue(tuple, desc, number) : NULL;
 }

@@ -2,8 +2,8 @@
  * trigger_call.h
  *		Is a trigger function called as the trigger that it is meant to be?
  */
-#ifndef TRIGGER_CALL_H
-#define TRIGGER_CALL_H
+#ifndef UTIL_TRIGGER_CALL_H
+#define UTIL_TRIGGER_CALL_H
 
 #include "postgres.h"
 
@@ -39,5 +39,6 @@ require_before_insert_row(FunctionCallInfo fcinfo, const char *function)
 		raise_wrong_trigger(function, "BEFORE INSERT FOR EACH ROW");
 	return (TriggerData *) fcinfo->context;
 }
+extern char *trigger_column_text(TriggerData *trigger, HeapTuple tuple, const char *column);
 
 #endif

@@ -2,8 +2,8 @@
  * uuid_v7.h
  *		UUIDs as Airflow makes them.
  */
-#ifndef UUID_V7_H
-#define UUID_V7_H
+#ifndef UTIL_UUID_V7_H
+#define UTIL_UUID_V7_H
 
 #include "postgres.h"
 

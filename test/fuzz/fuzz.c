@@ -14,12 +14,12 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "airflow/pickle_scan.h"
-#include "airflow/serialized_dag.h"
-#include "airflow/task.h"
-#include "airflow/task_plan.h"
-#include "airflow/xcom_value.h"
-#include "health/statement.h"
+#include "values/pickle_scan.h"
+#include "dag/serialized_dag.h"
+#include "tasks/task.h"
+#include "tasks/task_plan.h"
+#include "values/xcom_value.h"
+#include "watch/statement.h"
 
 PG_MODULE_MAGIC;
 

@@ -1,4 +1,4 @@
-"""Turn what observe.py saw into src/health/migration_steps.inc:
+"""Turn what observe.py saw into src/plan/migration_steps.inc:
 
     python3 steps.py DIRECTORY > migration_steps.inc
 
@@ -130,7 +130,7 @@ class Statement:
         return f"UPDATE {'every row' if self.every_row() else 'rows that match'}: {what}"
 
     def cost(self):
-        """The cost class; src/health/plan_cost.c says what each costs."""
+        """The cost class; src/plan/plan_cost.c says what each costs."""
         own = self.own
         if self.kind == "CREATE TABLE" or self.kind == "DROP TABLE" or own.get("created"):
             return "CATALOG"
@@ -400,7 +400,7 @@ def main():
     print(" * migration_steps.inc")
     print(" *\t\tWhat each revision of Airflow's migrations does. Generated: do not edit.")
     print(" *")
-    print(" * Made by tools/migration-plan/generate from real migrations; src/health/plan_steps.c includes it.")
+    print(" * Made by tools/migration-plan/generate from real migrations; src/plan/plan_steps.c includes it.")
     print(" *")
     print(" * RELEASE(release, core revision, FAB revision, FAB provider)")
     print(" * MIGRATION(component, revision, its Airflow or FAB version, the first release with this form)")

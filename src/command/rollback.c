@@ -1,0 +1,137 @@
+/*
+ * rollback.c
+ *		rollback()
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+
+#include "airflow/tables.h"
+#include "command/find_version.h"
+#include "command/pin_check.h"
+#include "dag/version.h"
+#include "pin/pin_store.h"
+#include "util/arguments.h"
+
+PG_FUNCTION_INFO_V1(airflow_pin_rollback);
+
+/*
+ * The version before the pinned one, with that pin's settings; or the one before the latest where
+ * nothing is pinned, with those of a plain pin.
+ */
+static void
+spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinSpec *spec,
+					   DagVersion *version)
+{
+	DagVersion unused;
+	DagVersion latest;
+	int32 number;
+
+	require_latest(tables, spec->dag_id, &latest);
+	number = current ? current->version_number : latest.number;
+	if (!version_before(tables, spec->dag_id, number, version))
+	{
+		char *existing = version_numbers(tables, spec->dag_id);
+
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+						errmsg("DAG \"%s\" has nothing to roll back to", spec->dag_id),
+						errdetail("There is no earlier pin and no version before %d.", number),
+						errhint("Existing versions: %s.", existing)));
+	}
+	if (!version_lock(tables, &version->id))
+		raise_no_such_version(tables, spec->dag_id, version->number);
+	version_lock_content(tables, version);
+	if (current == NULL || !pin_store_spec(current->history_id, spec, &unused))
+	{
+		spec->on_mismatch = "rewrite";
+		spec->reruns = "airflow";
+		spec->expires_at = DT_NOEND;
+		spec->valid_from = DT_NOBEGIN;
+	}
+	spec->version = version;
+	spec->commit = version_commit(tables, spec->dag_id, version, &latest);
+}
+
+/*
+ * Is the version still what it was when it was pinned? What it was is nowhere else.
+ */
+static void
+check_unchanged(const AirflowTables *tables, const PinSpec *spec)
+{
+	DagVersion now = *spec->version;
+	char *existing;
+
+	version_lock_content(tables, &now);
+	if (spec->version->dag_hash == NULL || now.dag_hash == NULL ||
+		strcmp(now.dag_hash, spec->version->dag_hash) == 0)
+		return;
+	existing = version_numbers(tables, spec->dag_id);
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("version %d of DAG \"%s\" was changed in place since it was pinned",
+						   spec->version->number, spec->dag_id),
+					errdetail("Existing versions: %s.", existing),
+					errhint("Pin another version, or pin this one to accept what it is now.")));
+}
+
+/*
+ * What to roll back to: the pin before the one in force, or the last one of a DAG that has none
+ * now, or else the version before. Returns the event whose pin it is, or 0.
+ */
+static int64
+spec_of_rollback(const AirflowTables *tables, const PastPin *past, PinSpec *spec,
+				 DagVersion *version)
+{
+	int64 target = 0;
+
+	if (past != NULL)
+		target = past->in_force ? pin_store_before(past->history_id) : past->history_id;
+	if (target == 0 || !pin_store_spec(target, spec, version))
+	{
+		spec_of_version_before(tables, past && past->in_force ? past : NULL, spec, version);
+		return 0;
+	}
+	if (!version_lock(tables, &version->id))
+	{
+		char *existing = version_numbers(tables, spec->dag_id);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("version %d of DAG \"%s\", which was pinned before, no longer "
+						"exists",
+						version->number, spec->dag_id),
+				 errdetail("Existing versions: %s.", existing), errhint("Pin one of these.")));
+	}
+	check_unchanged(tables, spec);
+	return target;
+}
+
+/*
+ * rollback(dag_id, reason)
+ */
+Datum
+airflow_pin_rollback(PG_FUNCTION_ARGS)
+{
+	PinSpec spec = {.dag_id = required_text(fcinfo, 0, "dag_id")};
+	AirflowTables tables;
+	DagVersion version = {0};
+	PastPin past;
+	bool has_past;
+	int64 restores;
+	Datum result;
+
+	SPI_connect();
+	require_in_force(&tables);
+	pin_store_lock(spec.dag_id);
+	pin_store_expire(spec.dag_id);
+	has_past = pin_store_last(spec.dag_id, &past);
+	restores = spec_of_rollback(&tables, has_past ? &past : NULL, &spec, &version);
+	spec.reason = text_argument(fcinfo, 1);
+	check_rewrite(&tables, &spec);
+	if (pin_store_scheduled(spec.dag_id))
+		ereport(NOTICE, (errmsg("a move of the pin of DAG \"%s\" is still scheduled", spec.dag_id),
+						 errhint("unpin() removes scheduled pins.")));
+	result = pin_store_put(&spec, "rollback", has_past ? &past : NULL, restores);
+	SPI_finish();
+	PG_RETURN_DATUM(result);
+}

@@ -1,0 +1,289 @@
+/*
+ * version.c
+ *		Airflow's DAG versions, and the commit that a run of one gets.
+ *
+ * All functions run SQL as the owner of Airflow's tables and are to be called connected to SPI;
+ * what they return lives until SPI_finish().
+ */
+#include "version.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "dag/serialized_dag.h"
+#include "util/guarded.h"
+#include "util/jsonb_member.h"
+#include "util/owner_scope.h"
+#include "util/query.h"
+
+static void
+run_as_airflow(const AirflowTables *tables, KeptPlan *plan, const char *sql, QueryArgs *args)
+{
+	OwnerScope scope;
+
+	owner_scope_enter_foreign(&scope, tables->dag_version);
+	query_run_kept(plan, sql, args, 1);
+	owner_scope_leave(&scope);
+}
+
+/*
+ * Bundle of the DAG and the commit that it was last parsed at. False: no such DAG.
+ */
+bool
+dag_source(const AirflowTables *tables, const char *dag_id, DagSource *source)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	run_as_airflow(tables, &plan,
+				   psprintf("SELECT bundle_name, bundle_version FROM %s.dag WHERE dag_id = $1",
+							tables->quoted_schema),
+				   &args);
+	if (SPI_processed == 0)
+		return false;
+	source->bundle_name = row_text(0, 1);
+	source->bundle_version = row_text(0, 2);
+	return true;
+}
+
+/*
+ * What orders a DAG's versions: the number, as it should be, but Airflow before 3.3 goes by the
+ * time (DagVersion._latest_version_select, airflow/models/dag_version.py). They differ where the
+ * clocks of two DAG processors do.
+ */
+static const char *
+version_order(const AirflowTables *tables)
+{
+	return tables->minor >= AIRFLOW_3_3 ? "version_number" : "created_at DESC, v.version_number";
+}
+
+static bool
+find_version(const AirflowTables *tables, KeptPlan *plan, const char *condition, const char *order,
+			 QueryArgs *args, DagVersion *version)
+{
+	char *sql = psprintf("SELECT v.id, v.version_number, v.bundle_name, v.bundle_version,"
+						 " s.dag_hash, c.source_code_hash"
+						 " FROM %1$s.dag_version v"
+						 " LEFT JOIN %1$s.serialized_dag s ON s.dag_version_id = v.id"
+						 " LEFT JOIN %1$s.dag_code c ON c.dag_version_id = v.id"
+						 " WHERE %2$s ORDER BY v.%3$s DESC LIMIT 1",
+						 tables->quoted_schema, condition, order);
+
+	run_as_airflow(tables, plan, sql, args);
+	if (SPI_processed == 0)
+		return false;
+	version->id = row_uuid(0, 1);
+	version->number = row_int(0, 2);
+	version->bundle_name = row_text(0, 3);
+	version->bundle_version = row_text(0, 4);
+	version->dag_hash = row_text(0, 5);
+	version->source_code_hash = row_text(0, 6);
+	return true;
+}
+
+/* The version that new runs get. */
+bool
+version_latest(const AirflowTables *tables, const char *dag_id, DagVersion *version)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	return find_version(tables, &plan, "v.dag_id = $1", version_order(tables), &args, version);
+}
+
+bool
+version_by_number(const AirflowTables *tables, const char *dag_id, int32 number,
+				  DagVersion *version)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	arg_int(&args, number);
+	return find_version(tables, &plan, "v.dag_id = $1 AND v.version_number = $2", "version_number",
+						&args, version);
+}
+
+/* The nearest version below "number" that still exists. */
+bool
+version_before(const AirflowTables *tables, const char *dag_id, int32 number, DagVersion *version)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	arg_int(&args, number);
+	return find_version(tables, &plan, "v.dag_id = $1 AND v.version_number < $2", "version_number",
+						&args, version);
+}
+
+bool
+version_by_id(const AirflowTables *tables, const pg_uuid_t *id, DagVersion *version)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_uuid(&args, id);
+	return find_version(tables, &plan, "v.id = $1", "version_number", &args, version);
+}
+
+/*
+ * Keep the version from being deleted until the end of the transaction, as the foreign key that
+ * is about to point to it would. False: it is gone.
+ */
+bool
+version_lock(const AirflowTables *tables, const pg_uuid_t *id)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_uuid(&args, id);
+	run_as_airflow(
+		tables, &plan,
+		psprintf("SELECT 1 FROM %s.dag_version WHERE id = $1 FOR KEY SHARE", tables->quoted_schema),
+		&args);
+	return SPI_processed > 0;
+}
+
+/*
+ * Keep the content of a locked version from being changed until the end of the transaction, and
+ * read the version anew, as whoever was changing it has left it. Waits for them.
+ */
+void
+version_lock_content(const AirflowTables *tables, DagVersion *version)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_uuid(&args, &version->id);
+	run_as_airflow(tables, &plan,
+				   psprintf("WITH content AS (SELECT 1 FROM %1$s.serialized_dag"
+							" WHERE dag_version_id = $1 FOR SHARE),"
+							" code AS (SELECT 1 FROM %1$s.dag_code"
+							" WHERE dag_version_id = $1 FOR SHARE)"
+							" SELECT (SELECT count(*) FROM content), (SELECT count(*) FROM code)",
+							tables->quoted_schema),
+				   &args);
+	(void) version_by_id(tables, &version->id, version);
+}
+
+/* The numbers of the DAG's versions for a message, newest first and at most 20 of them. */
+char *
+version_numbers(const AirflowTables *tables, const char *dag_id)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	run_as_airflow(tables, &plan,
+				   psprintf("SELECT coalesce(string_agg(version_number::text, ', ' ORDER BY"
+							" version_number DESC) FILTER (WHERE place <= 20)"
+							" || CASE WHEN count(*) > 20 THEN ', and older' ELSE '' END, 'none')"
+							" FROM (SELECT version_number, row_number() OVER"
+							" (ORDER BY version_number DESC) AS place"
+							" FROM %s.dag_version WHERE dag_id = $1) v",
+							tables->quoted_schema),
+				   &args);
+	return row_text(0, 1);
+}
+
+/* Reading a DAG's flag, for guarded_call(). */
+typedef struct VersioningFlag
+{
+	const AirflowTables *tables;
+	const DagVersion *version;
+	bool disabled;
+} VersioningFlag;
+
+static void
+read_versioning_flag(void *arg)
+{
+	VersioningFlag *call = arg;
+	Jsonb *data = serialized_dag_outline(call->tables, &call->version->id, NULL);
+	JsonbValue *flag = NULL;
+
+	if (data != NULL)
+		flag = json_member(json_child(&data->root, "dag"), "disable_bundle_versioning");
+	call->disabled = flag != NULL && flag->type == jbvBool && flag->val.boolean;
+}
+
+/* Does the DAG opt out of bundle versions? Content that cannot be read does not say so. */
+static bool
+bundle_versioning_disabled(const AirflowTables *tables, const DagVersion *version)
+{
+	VersioningFlag call = {.tables = tables, .version = version};
+
+	return guarded_call(read_versioning_flag, &call) == NULL && call.disabled;
+}
+
+/*
+ * The commit that a new run of the latest version gets now, NULL for a DAG that is not versioned:
+ * _create_orm_dagrun (airflow/serialization/definitions/dag.py).
+ */
+char *
+new_run_commit(const AirflowTables *tables, const char *dag_id, const DagVersion *latest)
+{
+	DagSource source;
+
+	if (!dag_source(tables, dag_id, &source) || source.bundle_version == NULL)
+		return NULL;
+	return bundle_versioning_disabled(tables, latest) ? NULL : source.bundle_version;
+}
+
+/*
+ * The commit that a pin of "version" holds: for the latest version what new runs get now, for an
+ * older one what its newest run got, else the version's own. NULL: not versioned. A run that was
+ * cleared is no witness: Airflow 3.0 moves it to the commit of today.
+ */
+char *
+version_commit(const AirflowTables *tables, const char *dag_id, const DagVersion *version,
+			   const DagVersion *latest)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	if (version->number == latest->number)
+		return new_run_commit(tables, dag_id, latest);
+
+	arg_text(&args, dag_id);
+	arg_uuid(&args, &version->id);
+	run_as_airflow(tables, &plan,
+				   psprintf("SELECT bundle_version FROM %s.dag_run WHERE dag_id = $1"
+							" AND created_dag_version_id = $2 AND bundle_version IS NOT NULL"
+							" AND clear_number = 0 ORDER BY id DESC LIMIT 1",
+							tables->quoted_schema),
+				   &args);
+	if (SPI_processed > 0)
+		return row_text(0, 1);
+	return bundle_versioning_disabled(tables, version) ? NULL : version->bundle_version;
+}
+
+/*
+ * Did this DAG ever have "commit" under this version: in a run, as the version's own, or now?
+ */
+bool
+version_had_commit(const AirflowTables *tables, const char *dag_id, const DagVersion *version,
+				   const char *commit)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	if (version->bundle_version != NULL && strcmp(version->bundle_version, commit) == 0)
+		return true;
+	arg_text(&args, dag_id);
+	arg_uuid(&args, &version->id);
+	arg_text(&args, commit);
+	run_as_airflow(
+		tables, &plan,
+		psprintf("SELECT 1 FROM %1$s.dag_run WHERE dag_id = $1"
+				 " AND created_dag_version_id = $2 AND bundle_version = $3"
+				 " AND clear_number = 0 UNION ALL SELECT 1 FROM %1$s.dag d WHERE d.dag_id = $1"
+				 " AND d.bundle_version = $3 AND $2 = (SELECT v.id"
+				 " FROM %1$s.dag_version v WHERE v.dag_id = $1"
+				 " ORDER BY v.%2$s DESC LIMIT 1)",
+				 tables->quoted_schema, version_order(tables)),
+		&args);
+	return SPI_processed > 0;
+}
