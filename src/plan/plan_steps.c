@@ -12,6 +12,7 @@
 #define RELEASE(release, core, fab, provider) {release, core, fab, provider},
 #define MIGRATION(which, id, of_version, since)
 #define STEP(table, text, lock, class, bits, columns, new_name)
+#define NAME(bits, kind, of_table, object, text)
 static const Release releases[] = {
 #include "migration_steps.inc"
 };

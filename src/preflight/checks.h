@@ -34,6 +34,9 @@ extern void check_dependents(const Preflight *preflight);
 /* Names of what the migration creates that are taken already. */
 extern void check_names(const Preflight *preflight);
 
+/* Names of what the migration drops or needs that nothing has. */
+extern void check_needed_names(const Preflight *preflight);
+
 /* What else the catalogs and settings tell: owners, timeouts, slots, ... */
 extern void check_catalog(const Preflight *preflight);
 

@@ -32,6 +32,7 @@ static const NamedCheck checks[] = {
 	{"sequences", check_sequences},
 	{"dependents", check_dependents},
 	{"taken_names", check_names},
+	{"needed_names", check_needed_names},
 	{"catalog", check_catalog},
 	{"schema", check_schema},
 	{"fab_report", check_fab},

@@ -10,12 +10,14 @@ gives is taken. What makes the revision fail is written down, with the statement
 whether a script knows a name, looks for it first, or says IF EXISTS.
 """
 
+import functools
 import json
 import sys
 import time
 
 from alembic import op
 from alembic.runtime.migration import RevisionStep
+from known_names import place
 
 # Constraints, and indexes that belong to none, with their definitions, where the schema is "{schema}"; of a foreign key
 # the key that it refers to.
@@ -32,6 +34,7 @@ WHERE c.relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_con
  WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
 ORDER BY 1, 4, 5
 """
+NOT_TRIED = "not tried: "
 FIELDS = ("kind", "type", "oid", "table", "name", "definition", "key")
 
 
@@ -69,8 +72,14 @@ def twin(thing, name):
     return [on_table(thing, f"ADD CONSTRAINT {name} " + thing["definition"].replace("{schema}", "public"))]
 
 
-def take(thing, tables):
-    """What has the name that the revision gives: of the same kind and on the same table, where it is there."""
+def same_thing(thing):
+    if thing["kind"] == "index":
+        return [thing["definition"].replace("{schema}", "public")]
+    return twin(thing, f'"{thing["name"]}"')
+
+
+def other_thing(thing, tables):
+    """Something else that has the name, on the same table if that is there."""
     name, there = thing["name"], thing["table"] in tables
     if thing["type"] in ("f", "c"):
         return [on_table(thing, f'ADD CONSTRAINT "{name}" CHECK (true)')] if there else None
@@ -83,59 +92,57 @@ class Names:
     def __init__(self):
         self.revisions = []
 
-    def attempt(self, migrate, arguments, keywords, changes, look=None):
-        """Run the revision in a savepoint, after the changes. Returns what "look" sees then, and the error or None."""
+    def attempt(self, run, changes, look=None):
+        """Run a revision in a savepoint, after the changes. Returns what "look" sees then, and the error or None."""
         sql("SAVEPOINT attempt")
         seen = error = None
+        tried = False
         try:
             for change in changes:
                 sql(change)
-        except Exception as broken:
-            error = f"not tried: {str(broken).splitlines()[0]}"
-            changes = None
-        if changes is not None:
-            try:
-                migrate(*arguments, **keywords)
-                seen = look() if look else None
-            except Exception as failure:
-                error = " ".join(str(failure).split("[parameters:")[0].split())[:300]
+            tried = True
+            run()
+            seen = look() if look else None
+        except Exception as failure:
+            error = " ".join(str(failure).split("[parameters:")[0].split())[:300]
         sql("ROLLBACK TO SAVEPOINT attempt")
         sql("RELEASE SAVEPOINT attempt")
-        return seen, error
+        return seen, error if tried else NOT_TRIED + error
 
-    def explore(self, key, migrate, arguments, keywords):
+    def explore(self, key, run):
         before = snapshot()
         tables = {row[0] for row in sql("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")}
-        after, error = self.attempt(migrate, arguments, keywords, [], snapshot)
+        after, error = self.attempt(run, [], snapshot)
         found = {"key": key, "before": before, "after": after, "error": error, "tries": []}
         self.revisions.append(found)
-        if after is None:
-            return
+        for what, thing, *changes in attempts(before, after or [], tables):
+            for change in changes:
+                _, error = self.attempt(run, change)
+                if not (error or "").startswith(NOT_TRIED):
+                    break
+            found["tries"].append({"what": what, "error": error, **thing})
 
-        def fails(what, thing, changes):
-            if changes is not None:
-                _, error = self.attempt(migrate, arguments, keywords, changes)
-                found["tries"].append({"what": what, "error": error, **thing})
 
-        names_after = {(r["kind"], r["oid"], r["table"], r["name"]) for r in after}
-        names_before = {(r["table"] if r["type"] in "fc" else "", r["name"]) for r in before}
-        old_oids, new_keys = {r["oid"] for r in before}, set()
-        for thing in after:
-            if thing["key"] and thing["oid"] not in old_oids:
-                new_keys.add(thing["key"])
-        for thing in before:
-            if (thing["kind"], thing["oid"], thing["table"], thing["name"]) in names_after:
-                if thing["oid"] in new_keys:
-                    fails("missing", thing, remove(thing))
-            else:
-                fails("renamed", thing, rename(thing))
-                fails("missing", thing, remove(thing))
-                if thing["type"] == "f":
-                    fails("twin before", thing, twin(thing, "a_twin"))
-                    fails("twin after", thing, twin(thing, "z_twin"))
-        for thing in after:
-            if (thing["table"] if thing["type"] in "fc" else "", thing["name"]) not in names_before:
-                fails("taken", thing, take(thing, tables))
+def attempts(before, after, tables):
+    """(what is tried, on which thing, changes that do it: the first that are possible)"""
+    same = {(t["oid"], t["table"], t["name"]) for t in after}
+    old = {t["oid"] for t in before}
+    new_keys = {t["key"] for t in after if t["key"] and t["oid"] not in old}
+    for thing in before if after else []:
+        if (thing["oid"], thing["table"], thing["name"]) in same:
+            if thing["oid"] in new_keys:
+                yield "missing", thing, remove(thing)
+            continue
+        yield "renamed", thing, rename(thing)
+        yield "missing", thing, remove(thing)
+        if thing["type"] == "f":
+            yield "twin before", thing, twin(thing, "a_twin")
+            yield "twin after", thing, twin(thing, "z_twin")
+    given = {place(t) for t in before}
+    for thing in after:
+        other = other_thing(thing, tables)
+        if place(thing) not in given and other:
+            yield "taken", thing, same_thing(thing), other
 
 
 def install(names):
@@ -147,10 +154,11 @@ def install(names):
         module = self.revision.module
 
         def explored(*arguments, **keywords):
+            run = functools.partial(migrate, *arguments, **keywords)
             component = "fab" if "/fab/" in module.__file__ else "core"
             version = getattr(module, "airflow_version", None) or getattr(module, "fab_version", None)
-            names.explore((component, self.revision.revision, version), migrate, arguments, keywords)
-            return migrate(*arguments, **keywords)
+            names.explore((component, self.revision.revision, version), run)
+            return run()
 
         self.migration_fn = explored
 

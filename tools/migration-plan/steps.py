@@ -400,7 +400,7 @@ def main():
     print(" * migration_steps.inc")
     print(" *\t\tWhat each revision of Airflow's migrations does. Generated: do not edit.")
     print(" *")
-    print(" * Made by tools/migration-plan/generate from real migrations; src/plan/plan_steps.c includes it.")
+    print(" * Made by tools/migration-plan/generate from real migrations; src/plan/plan_steps.c and plan_names.c include it.")
     print(" *")
     print(" * RELEASE(release, core revision, FAB revision, FAB provider)")
     print(" * MIGRATION(component, revision, its Airflow or FAB version, the first release with this form)")
