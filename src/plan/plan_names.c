@@ -34,6 +34,7 @@ typedef struct PlanName
 #define MIGRATION(which, id, of_version, since)                                                    \
 	{.component = which, .revision = id, .release = since},
 #define STEP(table, text, lock, class, bits, columns, new_name)
+#define PROVIDER(first_release, provider, fails)
 #define NAME(bits, kind, of_table, object, text)                                                   \
 	{.flags = bits, .type = kind, .table = of_table, .name = object, .definition = text},
 /* Those before the first revision are what there is at the start. */

@@ -90,10 +90,12 @@ airflow_pin_preflight(PG_FUNCTION_ARGS)
 }
 
 /*
- * is_ready(target)
+ * is_ready(target): of a target that is not known nothing can be promised.
  */
 Datum
 airflow_pin_is_ready(PG_FUNCTION_ARGS)
 {
+	if (!PG_ARGISNULL(0))
+		(void) plan_known_target(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_BOOL(findings_worst(run_checks(fcinfo, true)) < SEVERITY_CRITICAL);
 }

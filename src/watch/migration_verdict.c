@@ -416,7 +416,7 @@ tell_revision(StringInfo text, Component component, const char *name, const char
 		return;
 	appendStringInfo(text, "%s%s revision %s", text->len > 0 ? ", " : "", name, revision);
 	if (plan_position(component, revision) >= 0)
-		appendStringInfo(text, " (%s)", plan_release_of(component, revision));
+		appendStringInfo(text, " (%s)", plan_releases_with(component, revision));
 }
 
 /* Nobody migrates: at which revision the database is, and what is left. "schema" may be NULL. */

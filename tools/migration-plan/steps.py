@@ -356,6 +356,13 @@ def release_lines(observations):
         yield f'RELEASE("{r["release"]}", "{r["core"]}", {fab}, "{r["provider"]}")'
 
 
+def provider_lines():
+    for text in (Path(__file__).parent / "providers").read_text().splitlines():
+        if not text.startswith("#"):
+            release, provider, fails = text.split()
+            yield f'PROVIDER("{release}", "{provider}", {fails})'
+
+
 def fab_first(key, observations, target):
     """A newer FAB provider does not run its first revision on tables that exist: it writes it down."""
     return key[0] == "fab" and observations.form(key, target) is None and key[1] in {
@@ -403,6 +410,7 @@ def main():
     print(" * Made by tools/migration-plan/generate from real migrations; src/plan/plan_steps.c and plan_names.c include it.")
     print(" *")
     print(" * RELEASE(release, core revision, FAB revision, FAB provider)")
+    print(" * PROVIDER(first release, FAB provider, does it fail on the tables of Airflow 2?)")
     print(" * MIGRATION(component, revision, its Airflow or FAB version, the first release with this form)")
     print(" * STEP(relation, operation, lock mode, cost class, flags, key columns of the indexes built, new name)")
     print(" * NAME(what it needs, type of constraint or i for index, table, name, definition if it has a new one)")
@@ -410,6 +418,8 @@ def main():
     print(" * The names before the first migration are what is there at the start.")
     print(" */")
     for line in release_lines(observations):
+        print(line)
+    for line in provider_lines():
         print(line)
     print()
     for line in names.base_lines():
