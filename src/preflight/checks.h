@@ -17,7 +17,11 @@ extern void check_in_flight(const Preflight *preflight);
 /* Is Airflow stopped: DAGs paused, no heartbeats, no sessions? */
 extern void check_stopped(const Preflight *preflight);
 
+/* Callbacks of failed runs that nobody has called yet. */
+extern void check_callbacks(const Preflight *preflight);
+
 extern void check_locks(const Preflight *preflight);
+extern void check_migration_lock(const Preflight *preflight);
 extern void check_long_transactions(const Preflight *preflight);
 extern void check_autovacuum(const Preflight *preflight);
 extern void check_table_sizes(const Preflight *preflight);

@@ -10,6 +10,7 @@
 #include "catalog/pg_collation.h"
 #include "utils/builtins.h"
 
+#include "health/migration_lock.h"
 #include "plan/plan_steps.h"
 #include "util/query.h"
 
@@ -21,6 +22,9 @@
 #define QUIET_SECONDS 3
 /* After this long it is worth asking whether the client is still there. */
 #define CLIENT_GONE_SECONDS 300
+
+#define LOCK_NOT_AVAILABLE                                                                         \
+	"As long as that session lives, \"airflow db migrate\" ends with LockNotAvailable."
 
 /* Who is at the end of the chain of those that $1 waits for, $2 being the first. */
 static const char *const root_sql =
@@ -78,6 +82,16 @@ is_idle_in_transaction(const MigratingSession *session)
 	return session->state != NULL && strncmp(session->state, "idle in", strlen("idle in")) == 0;
 }
 
+/*
+ * Does it hold the advisory lock and nothing else? Airflow has the lock in a transaction, from its
+ * first to its last moment: outside of one the session was left in a pool, or by a killed client.
+ */
+static bool
+is_forgotten(const MigratingSession *session)
+{
+	return session->holds_lock && is_text(session->state, "idle");
+}
+
 static Verdict
 find_verdict(const MigrationStatus *status)
 {
@@ -86,6 +100,8 @@ find_verdict(const MigrationStatus *status)
 
 	if (session->lock != NULL || is_text(session->wait_event, "SyncRep"))
 		return VERDICT_BLOCKED;
+	if (is_forgotten(session))
+		return VERDICT_STALLED;
 	if (session->holds_lock || is_text(session->state, "idle"))
 		return unchanged > CLIENT_SECONDS ? VERDICT_STALLED : VERDICT_WORKING;
 	if (is_idle_in_transaction(session))
@@ -220,11 +236,43 @@ tell_idle(MigrationStatus *status)
 		status->end_sql);
 }
 
+/* The session only holds the advisory lock. */
+static void
+tell_lock_holder(MigrationStatus *status)
+{
+	const MigratingSession *session = status->session;
+	double idle = seconds_since(status, session->state_change);
+
+	appendStringInfo(&status->evidence, "holds Airflow's advisory lock 1, %s for %s",
+					 session->state, duration_text(idle));
+	if (is_forgotten(session))
+		appendStringInfoString(&status->evidence,
+							   ", and is in no transaction: it does not migrate");
+	else
+		appendStringInfoString(&status->evidence, ", and its client has no other session");
+	if (!is_forgotten(session) && idle < CLIENT_GONE_SECONDS)
+	{
+		appendStringInfoString(&status->next_action,
+							   "Look at the migrating client, its process and its log.");
+		return;
+	}
+	status->end_sql = psprintf("SELECT pg_terminate_backend(%d)", session->pid);
+	appendStringInfo(&status->next_action,
+					 LOCK_NOT_AVAILABLE " %s: %s",
+					 is_forgotten(session) ? "End it" : "If its client is gone, end it",
+					 status->end_sql);
+}
+
 static void
 tell_stalled(MigrationStatus *status)
 {
 	const MigratingSession *session = status->session;
 
+	if (session->holds_lock)
+	{
+		tell_lock_holder(status);
+		return;
+	}
 	if (!is_text(session->state, "active"))
 	{
 		appendStringInfo(&status->evidence, "the client has sent nothing for %s",
@@ -419,6 +467,25 @@ tell_revision(StringInfo text, Component component, const char *name, const char
 		appendStringInfo(text, " (%s)", plan_releases_with(component, revision));
 }
 
+/* Somebody else, of another role, who only has the lock that a migration begins with. */
+static void
+tell_other_holder(MigrationStatus *status)
+{
+	List *holders = migration_lock_holders();
+	const LockHolder *holder;
+
+	if (holders == NIL)
+		return;
+	holder = linitial(holders);
+	next_clause(status);
+	appendStringInfo(&status->evidence, "%s, %s, holds Airflow's advisory lock 1", holder->name,
+					 holder->state);
+	appendStringInfoString(&status->next_action, " " LOCK_NOT_AVAILABLE);
+	status->end_sql = holder->end_sql;
+	if (holder->end_sql != NULL)
+		appendStringInfo(&status->next_action, " End it: %s", holder->end_sql);
+}
+
 /* Nobody migrates: at which revision the database is, and what is left. "schema" may be NULL. */
 void
 conclude_not_running(MigrationStatus *status, const char *schema)
@@ -462,4 +529,5 @@ conclude_not_running(MigrationStatus *status, const char *schema)
 			duration_text(low), duration_text(high), plan_release(NULL)->name);
 	else
 		appendStringInfoString(&status->next_action, left->hint ? left->hint : "Nothing.");
+	tell_other_holder(status);
 }
