@@ -15,6 +15,7 @@
 #include "catalog/namespace.h"
 
 #define NEEDS (NAME_NEEDED | NAME_THING_NEEDED | NAME_TWIN_BEFORE | NAME_TWIN_AFTER)
+#define TAKES (NAME_TAKEN | NAME_TAKEN_BY_OTHER)
 
 /* A form of a revision ("revision" is set), or one of its names, which follow it. */
 typedef struct PlanName
@@ -135,8 +136,8 @@ walk_revision(NameWalk *walk, const PlanEntry *revision)
 	{
 		PlanName *name = unconstify(PlanName *, &names[i]);
 
-		if ((name->flags & NAME_TAKEN) != 0 && !is_listed(walk->gone, name))
-			add_pending(walk, revision, name, NAME_TAKEN);
+		if ((name->flags & TAKES) != 0 && !is_listed(walk->gone, name))
+			add_pending(walk, revision, name, name->flags & TAKES);
 		if ((name->flags & NAME_MADE) != 0)
 			walk->made = lappend(walk->made, name);
 		if ((name->flags & NAME_GONE) != 0)

@@ -17,6 +17,7 @@
 #define NAME_TWIN_BEFORE 0x04  /* another foreign key of its columns has a name that sorts before */
 #define NAME_TWIN_AFTER 0x08   /* the same, a name that sorts after */
 #define NAME_TAKEN 0x10		   /* something has the name, which the revision gives */
+#define NAME_TAKEN_BY_OTHER 0x80 /* something has it that is not what the revision makes */
 /* And what it does: */
 #define NAME_MADE 0x20 /* the name is there when the revision is through */
 #define NAME_GONE 0x40 /* the name is there no more, and a later revision gives it again */

@@ -18,6 +18,7 @@
 #include "preflight/checks.h"
 
 #include "access/attnum.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -178,6 +179,16 @@ look_for_constraint(NameSearch *search, const PlanAction *action, const char *na
 					   other_name(name)));
 }
 
+/* Has the name an index of the very table? Some revisions look for that before they make one. */
+static bool
+is_index_of(const NameSearch *search, const PendingName *name)
+{
+	Oid index = get_relname_relid(name->name, search->namespace);
+
+	return OidIsValid(index) && get_rel_relkind(index) == RELKIND_INDEX &&
+		   IndexGetRelation(index, true) == name->relation;
+}
+
 /* Constraints and indexes. A key's name is that of its index, too. */
 static void
 look_for_names_of(NameSearch *search, Component component)
@@ -191,7 +202,9 @@ look_for_names_of(NameSearch *search, Component component)
 		PlanAction action = {.revision = name->revision, .relation = name->relation};
 		int found = search->found;
 
-		if ((name->flags & NAME_TAKEN) == 0 || is_leftover(search, name->relation))
+		if ((name->flags & (NAME_TAKEN | NAME_TAKEN_BY_OTHER)) == 0 ||
+			is_leftover(search, name->relation) ||
+			((name->flags & NAME_TAKEN) == 0 && is_index_of(search, name)))
 			continue;
 		if (name->type == 'f' || name->type == 'c' || name->type == 'u')
 			look_for_constraint(search, &action, name->name);

@@ -55,8 +55,8 @@
 	"   left(n.name, 58) || '_kept') FROM pg_constraint k"                                         \
 	"  WHERE k.conrelid = n.relid AND k.conname = n.name),"                                        \
 	" (SELECT format('ALTER TABLE %I.%I RENAME TO %I; ', $7, n.name, left(n.name, 58) || '_kept')" \
-	"  FROM pg_class c WHERE c.relname = n.name AND c.relnamespace::regnamespace = $7::text"       \
-	"   ::regnamespace AND n.type <> 'f' AND using_index IS NULL), '')"
+	"  FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace AND s.nspname = $7"           \
+	"  WHERE c.relname = n.name AND n.type <> 'f' AND using_index IS NULL), '')"
 
 #define ADD                                                                                        \
 	"CASE n.type WHEN 'i' THEN n.definition || ';'"                                                \

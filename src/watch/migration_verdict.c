@@ -394,7 +394,8 @@ tell_limits(MigrationStatus *status)
 {
 	const MigratingSession *session = status->session;
 
-	if (session->lock_holder == 0 && !session->waits_for_migration && !session->is_startup)
+	if (session->lock_holder == 0 && !session->holds_lock && !session->waits_for_migration &&
+		!session->is_startup)
 	{
 		next_clause(status);
 		appendStringInfoString(

@@ -132,7 +132,7 @@ class Start:
             if name not in made:  # what an earlier revision makes is there when it is needed
                 flags.setdefault(name, set()).update(bits)
             made |= {name} if "MADE" in bits else set()
-            given += [(kind, table, name)] if "TAKEN" in bits else []
+            given += [(kind, table, name)] if bits & {"TAKEN", "TAKEN_BY_OTHER"} else []
         found = []
         for kind, table, name in self.existing:
             bits = flags.get(name, set())

@@ -13,6 +13,7 @@ FLAGS = {
     "twin before": "TWIN_BEFORE",
     "twin after": "TWIN_AFTER",
     "taken": "TAKEN",
+    "taken by another": "TAKEN_BY_OTHER",
 }
 
 
@@ -25,7 +26,7 @@ def failures(tries):
     """{(before or after, place): flags} of what failed."""
     found = {}
     for attempt in tries:
-        flags = found.setdefault(("after" if attempt["what"] == "taken" else "before", place(attempt)), set())
+        flags = found.setdefault(("after" if attempt["what"].startswith("taken") else "before", place(attempt)), set())
         if attempt["error"] and not attempt["error"].startswith("not tried"):
             flags.add(FLAGS[attempt["what"]])
     return found

@@ -79,13 +79,12 @@ def same_thing(thing):
 
 
 def other_thing(thing, tables):
-    """Something else that has the name, on the same table if that is there."""
-    name, there = thing["name"], thing["table"] in tables
-    if thing["type"] in ("f", "c"):
-        return [on_table(thing, f'ADD CONSTRAINT "{name}" CHECK (true)')] if there else None
-    if there:
-        return [f'CREATE INDEX "{name}" ON public."{thing["table"]}" ((1))']
-    return [f'CREATE SEQUENCE public."{name}"']
+    """Something else that has the name: only on the same table it can be that of a foreign key."""
+    if thing["type"] not in ("f", "c"):
+        return [f'CREATE SEQUENCE public."{thing["name"]}"']
+    if thing["table"] in tables:
+        return [on_table(thing, f'ADD CONSTRAINT "{thing["name"]}" CHECK (true)')]
+    return None
 
 
 class Names:
@@ -143,6 +142,7 @@ def attempts(before, after, tables):
         other = other_thing(thing, tables)
         if place(thing) not in given and other:
             yield "taken", thing, same_thing(thing), other
+            yield "taken by another", thing, other
 
 
 def install(names):
