@@ -51,9 +51,9 @@ pin_store_lock(const char *dag_id)
 	" INSERT INTO airflow_pin.pin_history (dag_id, event, at, reason, from_version,"               \
 	" from_bundle_version, valid_from, expires_at)"                                                \
 	" SELECT dag_id, 'expire', expires_at, reason, version_number, bundle_version, valid_from,"    \
-	" expires_at FROM gone"
+	" expires_at FROM gone RETURNING from_version, expires_at"
 
-/* Move the DAG's pins that have expired to pin_history. */
+/* Move the DAG's pins that have expired to pin_history, and say so: nobody did when they ended. */
 void
 pin_store_expire(const char *dag_id)
 {
@@ -62,6 +62,9 @@ pin_store_expire(const char *dag_id)
 
 	arg_text(&args, dag_id);
 	run_as_owner(&plan, EXPIRE("dag_id = $1 AND"), &args, 0);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		ereport(NOTICE, (errmsg("the pin of DAG \"%s\" to version %d ended at %s", dag_id,
+								row_int(row, 1), timestamptz_to_str(row_timestamp(row, 2)))));
 }
 
 /* The same with those of all DAGs. */
@@ -98,14 +101,13 @@ pin_store_last(const char *dag_id, PastPin *past)
 
 	arg_text(&args, dag_id);
 	run_as_owner(&ruling,
-				 "SELECT history_id, version_number, bundle_version, true"
-				 " FROM airflow_pin.pinned_version WHERE dag_id = $1"
-				 " AND " PIN_HAS_BEGUN " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+				 "SELECT history_id, version_number, bundle_version, true, expires_at IS NULL"
+				 " FROM airflow_pin.pinned_version WHERE dag_id = $1 AND " PIN_RULES
 				 " ORDER BY valid_from DESC LIMIT 1",
 				 &args, 1);
 	if (SPI_processed == 0)
 		run_as_owner(&last,
-					 "SELECT h.id, h.to_version, h.to_bundle_version, false"
+					 "SELECT h.id, h.to_version, h.to_bundle_version, false, false"
 					 " FROM airflow_pin.pin_history h WHERE h.dag_id = $1 AND " CAME_INTO_FORCE
 					 " ORDER BY h.valid_from DESC, h.id DESC LIMIT 1",
 					 &args, 1);
@@ -115,6 +117,7 @@ pin_store_last(const char *dag_id, PastPin *past)
 	past->version_number = row_int(0, 2);
 	past->commit = row_text(0, 3);
 	past->in_force = row_bool(0, 4);
+	past->has_no_end = row_bool(0, 5);
 	return true;
 }
 
@@ -202,6 +205,40 @@ pin_store_before(int64 history_id)
 	return 0;
 }
 
+/* The settings in the first row of a result, from that column on. */
+static void
+settings_of_row(PinSettings *settings, int column)
+{
+	bool isnull;
+
+	settings->on_mismatch = row_text(0, column);
+	settings->reruns = row_text(0, column + 1);
+	settings->allow_override = row_bool(0, column + 2);
+	settings->run_types = row_copy(0, column + 3, TEXTARRAYOID, CurrentMemoryContext, &isnull);
+	if (isnull)
+		settings->run_types = (Datum) 0;
+	settings->run_types_given = settings->allow_override_given = true;
+}
+
+/* The settings of the pin that rules the DAG now. False: none does. */
+bool
+pin_store_settings(const char *dag_id, PinSettings *settings)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	run_as_owner(&plan,
+				 "SELECT on_mismatch, reruns, allow_override, run_types"
+				 " FROM airflow_pin.pinned_version WHERE dag_id = $1 AND " PIN_RULES
+				 " ORDER BY valid_from DESC LIMIT 1",
+				 &args, 1);
+	if (SPI_processed == 0)
+		return false;
+	settings_of_row(settings, 1);
+	return true;
+}
+
 /*
  * The pin that began with that event, to be made again: valid from now on and without expiry.
  */
@@ -210,7 +247,6 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 {
 	static KeptPlan plan;
 	QueryArgs args = {0};
-	bool isnull;
 
 	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
 	run_as_owner(&plan,
@@ -229,11 +265,7 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 	version->dag_hash = row_text(0, 5);
 	version->source_code_hash = row_text(0, 6);
 	spec->version = version;
-	spec->on_mismatch = row_text(0, 7);
-	spec->reruns = row_text(0, 8);
-	spec->allow_override = row_bool(0, 9);
-	spec->run_types = row_copy(0, 10, TEXTARRAYOID, CurrentMemoryContext, &isnull);
-	spec->has_run_types = !isnull;
+	settings_of_row(&spec->settings, 7);
 	spec->expires_at = DT_NOEND;
 	spec->valid_from = DT_NOBEGIN;
 	return true;
@@ -253,13 +285,13 @@ args_of_spec(QueryArgs *args, const PinSpec *spec)
 	arg_text(args, spec->commit);
 	arg_text(args, spec->version->dag_hash);
 	arg_text(args, spec->version->source_code_hash);
-	arg_text(args, spec->on_mismatch);
-	if (spec->has_run_types)
-		arg_datum(args, TEXTARRAYOID, spec->run_types);
+	arg_text(args, spec->settings.on_mismatch);
+	if (spec->settings.run_types != (Datum) 0)
+		arg_datum(args, TEXTARRAYOID, spec->settings.run_types);
 	else
 		arg_null(args, TEXTARRAYOID);
-	arg_text(args, spec->reruns);
-	arg_datum(args, BOOLOID, BoolGetDatum(spec->allow_override));
+	arg_text(args, spec->settings.reruns);
+	arg_datum(args, BOOLOID, BoolGetDatum(spec->settings.allow_override));
 	if (spec->expires_at == DT_NOEND)
 		arg_null(args, TIMESTAMPTZOID);
 	else
