@@ -76,9 +76,8 @@ definition_at(const PlanName *name, Component component, int position)
 			revision = &names[i];
 		else if (names[i].definition != NULL && names[i].type == name->type &&
 				 strcmp(names[i].name, name->name) == 0 &&
-				 (revision == NULL ||
-				  (revision->component == component &&
-				   plan_position(component, revision->revision) <= position)))
+				 (revision == NULL || (revision->component == component &&
+									   plan_position(component, revision->revision) <= position)))
 			definition = names[i].definition;
 	return definition;
 }

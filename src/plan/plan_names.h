@@ -27,9 +27,9 @@ typedef struct PendingName
 {
 	const PlanEntry *revision; /* that fails */
 	int flags;
-	char type;		  /* a constraint's, as in pg_constraint.contype, or i for an index */
-	Oid relation;	  /* InvalidOid: its table is yet to be made */
-	const char *name; /* as it must be now, and will be */
+	char type;				/* a constraint's, as in pg_constraint.contype, or i for an index */
+	Oid relation;			/* InvalidOid: its table is yet to be made */
+	const char *name;		/* as it must be now, and will be */
 	const char *definition; /* as the database has it, with "{schema}"; NULL: not known */
 } PendingName;
 

@@ -264,8 +264,7 @@ plan_releases_with(Component component, const char *revision)
 			last = releases[i].name;
 			first = first ? first : last;
 		}
-	return first == last ? plan_release_of(component, revision)
-						 : psprintf("%s to %s", first, last);
+	return first == last ? plan_release_of(component, revision) : psprintf("%s to %s", first, last);
 }
 
 /* Is the form of a revision that first came with "release" in "target" already? */

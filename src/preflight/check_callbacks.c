@@ -52,10 +52,10 @@ static void
 add_unreadable(const Preflight *preflight, Finding *finding)
 {
 	finding->severity = SEVERITY_CRITICAL;
-	finding->message =
-		psprintf("%s callbacks of Airflow 2 were not called yet: the migration passes, but then the "
-				 "DAG processor of Airflow %s exits with status 1 at every start",
-				 finding->value, preflight->target->name);
+	finding->message = psprintf(
+		"%s callbacks of Airflow 2 were not called yet: the migration passes, but then the "
+		"DAG processor of Airflow %s exits with status 1 at every start",
+		finding->value, preflight->target->name);
 	finding->hint = "Let the DAG processor of Airflow 2 call them: it deletes what it has called. "
 					"What is then left will never be called: delete it.";
 	finding->fix_sql =
@@ -80,8 +80,9 @@ check_callbacks(const Preflight *preflight)
 	List *revisions = pending_revisions(COMPONENT_CORE, preflight->schema, preflight->target);
 	const PlanEntry *deletes = deleting_revision(revisions);
 
-	if (revisions == NIL || !query_airflow_table(preflight->findings, preflight->schema, "callbacks",
-												 TABLE, "SELECT count(*)::text FROM %s"))
+	if (revisions == NIL ||
+		!query_airflow_table(preflight->findings, preflight->schema, "callbacks", TABLE,
+							 "SELECT count(*)::text FROM %s"))
 		return;
 	finding.value = row_required_text(0, 1);
 	if (strcmp(finding.value, "0") == 0)

@@ -313,8 +313,7 @@ check_dependents(const Preflight *preflight)
 	arg_datum(&args, BOOLOID, BoolGetDatum(planned));
 	for (int i = 0; i < (int) lengthof(dependent_checks); i++)
 	{
-		CatalogCheck check =
-			planned ? dependent_checks[i] : without_fix(&dependent_checks[i]);
+		CatalogCheck check = planned ? dependent_checks[i] : without_fix(&dependent_checks[i]);
 
 		run_catalog_checks(preflight->findings, &check, 1, &args);
 	}

@@ -86,14 +86,16 @@ check_migration_lock(const Preflight *preflight)
 
 		finding.object = holder->name;
 		finding.value = holder->state;
-		finding.message = psprintf("%s, %s, holds advisory lock 1, which is Airflow's: \"airflow db "
-								   "migrate\" ends with LockNotAvailable as long as it does",
-								   holder->name, holder->state);
-		finding.hint = holder->forgotten
-						   ? "It does not migrate: a pool has kept the session, or its client was "
-							 "killed. End it."
-						   : "If it migrates, airflow_pin.migration_status() shows what it does: let "
-							 "it finish. If its client is gone, end it.";
+		finding.message =
+			psprintf("%s, %s, holds advisory lock 1, which is Airflow's: \"airflow db "
+					 "migrate\" ends with LockNotAvailable as long as it does",
+					 holder->name, holder->state);
+		finding.hint =
+			holder->forgotten
+				? "It does not migrate: a pool has kept the session, or its client was "
+				  "killed. End it."
+				: "If it migrates, airflow_pin.migration_status() shows what it does: let "
+				  "it finish. If its client is gone, end it.";
 		finding.fix_sql = holder->end_sql ? psprintf("%s;", holder->end_sql) : NULL;
 		findings_add(preflight->findings, &finding);
 	}

@@ -99,11 +99,11 @@ add_taken(NameSearch *search, const PlanAction *action, const char *object, cons
 
 	finding.object = object;
 	finding.value = action->revision->revision;
-	finding.message = psprintf(
-		"%s exists, and revision %s of %s %s, which makes something of that name, fails", object,
-		action->revision->revision,
-		action->revision->component == COMPONENT_CORE ? "Airflow" : "FAB",
-		action->revision->version);
+	finding.message =
+		psprintf("%s exists, and revision %s of %s %s, which makes something of that name, fails",
+				 object, action->revision->revision,
+				 action->revision->component == COMPONENT_CORE ? "Airflow" : "FAB",
+				 action->revision->version);
 	finding.hint = "Rename it; or drop it, if it was made ahead of the migration.";
 	finding.fix_sql = fix_sql;
 	findings_add(search->preflight->findings, &finding);

@@ -131,9 +131,10 @@ check_fab_provider(const RevisionCheck *fab)
 		psprintf("FAB %s, with which Airflow %s is installed, fails on tables of Airflow 2 when "
 				 "core is migrated already: it creates ab_view_menu, which is there",
 				 provider->version, target);
-	finding.hint = psprintf("So do FAB %s, and no others. Install a later provider with Airflow %s, "
-							"or migrate to a later release.",
-							plan_failing_providers(), target);
+	finding.hint =
+		psprintf("So do FAB %s, and no others. Install a later provider with Airflow %s, "
+				 "or migrate to a later release.",
+				 plan_failing_providers(), target);
 	findings_add(preflight->findings, &finding);
 }
 
@@ -146,9 +147,10 @@ check_standby(const Preflight *preflight)
 					 &(Finding){.check_name = "standby",
 								.severity = SEVERITY_CRITICAL,
 								.message = "this server is a standby: nothing can be migrated here",
-								.hint = "What is said of the tables is true of the primary, too, as "
-										"far as it is replayed. Ask the primary whether it is "
-										"ready."});
+								.hint =
+									"What is said of the tables is true of the primary, too, as "
+									"far as it is replayed. Ask the primary whether it is "
+									"ready."});
 }
 
 void

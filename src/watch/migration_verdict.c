@@ -6,12 +6,9 @@
  */
 #include "migration_verdict.h"
 
-#include "access/xlog.h"
 #include "catalog/pg_collation.h"
 #include "utils/builtins.h"
 
-#include "health/migration_lock.h"
-#include "plan/plan_steps.h"
 #include "util/query.h"
 
 /* A client that does things by itself, row by row, is between two statements for less than this. */
@@ -22,9 +19,6 @@
 #define QUIET_SECONDS 3
 /* After this long it is worth asking whether the client is still there. */
 #define CLIENT_GONE_SECONDS 300
-
-#define LOCK_NOT_AVAILABLE                                                                         \
-	"As long as that session lives, \"airflow db migrate\" ends with LockNotAvailable."
 
 /* Who is at the end of the chain of those that $1 waits for, $2 being the first. */
 static const char *const root_sql =
@@ -39,7 +33,7 @@ static const char *const root_sql =
 	" FROM found f LEFT JOIN pg_stat_activity a USING (pid)";
 
 /* "00:01:30" */
-static const char *
+const char *
 duration_text(double seconds)
 {
 	int64 whole = (int64) (seconds < 0 ? 0 : seconds + 0.5);
@@ -112,7 +106,7 @@ find_verdict(const MigrationStatus *status)
 }
 
 /* Begin another clause of the evidence. */
-static void
+void
 next_clause(MigrationStatus *status)
 {
 	if (status->evidence.len > 0)
@@ -125,8 +119,12 @@ is_migrating(int pid, List *sessions)
 	ListCell *cell;
 
 	foreach (cell, sessions)
-		if (((const MigratingSession *) lfirst(cell))->pid == pid)
-			return true;
+	{
+		const MigratingSession *session = lfirst(cell);
+
+		if (session->pid == pid)
+			return !is_forgotten(session);
+	}
 	return false;
 }
 
@@ -257,8 +255,7 @@ tell_lock_holder(MigrationStatus *status)
 		return;
 	}
 	status->end_sql = psprintf("SELECT pg_terminate_backend(%d)", session->pid);
-	appendStringInfo(&status->next_action,
-					 LOCK_NOT_AVAILABLE " %s: %s",
+	appendStringInfo(&status->next_action, LOCK_NOT_AVAILABLE " %s: %s",
 					 is_forgotten(session) ? "End it" : "If its client is gone, end it",
 					 status->end_sql);
 }
@@ -372,7 +369,7 @@ tell_direction(MigrationStatus *status)
 	const CurrentRevision *revision = &status->revision;
 	bool fab = is_text(revision->component, "fab");
 
-	if (revision->not_of == NULL && revision->back_from == NULL)
+	if ((revision->not_of == NULL && revision->back_from == NULL) || is_forgotten(status->session))
 		return;
 	next_clause(status);
 	if (revision->not_of != NULL)
@@ -456,79 +453,4 @@ conclude(MigrationStatus *status, List *sessions)
 	tell_state(status);
 	tell_direction(status);
 	tell_limits(status);
-}
-
-static void
-tell_revision(StringInfo text, Component component, const char *name, const char *revision)
-{
-	if (revision == NULL)
-		return;
-	appendStringInfo(text, "%s%s revision %s", text->len > 0 ? ", " : "", name, revision);
-	if (plan_position(component, revision) >= 0)
-		appendStringInfo(text, " (%s)", plan_releases_with(component, revision));
-}
-
-/* Somebody else, of another role, who only has the lock that a migration begins with. */
-static void
-tell_other_holder(MigrationStatus *status)
-{
-	List *holders = migration_lock_holders();
-	const LockHolder *holder;
-
-	if (holders == NIL)
-		return;
-	holder = linitial(holders);
-	next_clause(status);
-	appendStringInfo(&status->evidence, "%s, %s, holds Airflow's advisory lock 1", holder->name,
-					 holder->state);
-	appendStringInfoString(&status->next_action, " " LOCK_NOT_AVAILABLE);
-	status->end_sql = holder->end_sql;
-	if (holder->end_sql != NULL)
-		appendStringInfo(&status->next_action, " End it: %s", holder->end_sql);
-}
-
-/* Nobody migrates: at which revision the database is, and what is left. "schema" may be NULL. */
-void
-conclude_not_running(MigrationStatus *status, const char *schema)
-{
-	const MigrationLeft *left = status->left;
-	double low;
-	double high;
-	int count = revisions_left(left, &low, &high);
-
-	initStringInfo(&status->evidence);
-	initStringInfo(&status->next_action);
-	status->root_blocker = -1;
-	status->verdict = VERDICT_NOT_RUNNING;
-	if (schema == NULL)
-		appendStringInfoString(&status->evidence, "this database has no Airflow tables");
-	tell_revision(&status->evidence, COMPONENT_CORE, "core", left->core_revision);
-	tell_revision(&status->evidence, COMPONENT_FAB, "FAB", left->fab_revision);
-	if (left->problem != NULL)
-	{
-		next_clause(status);
-		appendStringInfoString(&status->evidence, left->problem);
-	}
-	else if (schema != NULL)
-	{
-		next_clause(status);
-		appendStringInfo(&status->evidence, "%d revision%s left up to Airflow %s", count,
-						 count == 1 ? "" : "s", plan_release(NULL)->name);
-		if (count > 0)
-			appendStringInfo(&status->evidence, ", the next is %s",
-							 ((const LeftStep *) linitial(left->steps))->revision);
-	}
-	if (RecoveryInProgress())
-	{
-		next_clause(status);
-		appendStringInfoString(&status->evidence, "this is a standby: look on the primary, too");
-	}
-	if (count > 0)
-		appendStringInfo(
-			&status->next_action,
-			"\"airflow db migrate\" goes on from there, and takes %s to %s up to Airflow %s.",
-			duration_text(low), duration_text(high), plan_release(NULL)->name);
-	else
-		appendStringInfoString(&status->next_action, left->hint ? left->hint : "Nothing.");
-	tell_other_holder(status);
 }
