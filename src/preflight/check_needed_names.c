@@ -23,8 +23,8 @@
  * $1 to $6: for each name its table, type, name, definition, flags and the revision that fails; $7:
  * the schema.
  *
- * What is of a kind has the same "shape". None of these functions opens a table: an expression
- * would make them, so an index with one is known by its name only.
+ * What is of a kind has the same "shape". Nothing here opens a table, as pg_get_indexdef() would,
+ * and pg_get_constraintdef() of a CHECK; an index with an expression is known by its name only.
  */
 #define NAMES                                                                                      \
 	"WITH need AS (SELECT n.*, c.relname AS tab, CASE n.type WHEN 'p' THEN 'PRIMARY KEY'"          \
@@ -42,8 +42,13 @@
 	"  FROM pg_constraint k WHERE k.conrelid = ANY ($1) AND k.contype IN ('p', 'u', 'f')"          \
 	" UNION ALL SELECT i.indrelid, 'i', c.relname, CASE WHEN i.indexprs IS NULL"                   \
 	"   AND i.indpred IS NULL THEN i.indisunique::text"                                            \
-	"   || split_part(substring(pg_get_indexdef(c.oid) FROM ' USING .*'), ')', 1) END"             \
-	"  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = ANY ($1)"        \
+	"   || (SELECT format(' USING %s (%s', m.amname, string_agg(quote_ident(a.attname), ', '"      \
+	"     ORDER BY k.number)) FROM unnest(i.indkey::smallint[]) WITH ORDINALITY k (attnum, "       \
+	"number)"                                                                                      \
+	"    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"                   \
+	"    WHERE k.number <= i.indnkeyatts) END"                                                     \
+	"  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam"    \
+	"  WHERE i.indrelid = ANY ($1)"                                                                \
 	"  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid"                       \
 	"   AND k.contype IN ('p', 'u', 'x'))) "
 

@@ -167,6 +167,19 @@ class Start:
         self.connection.close()
         return count, problems
 
+    def locked(self) -> str:
+        """The names are known without a lock on any table: a definition that opens one would wait here."""
+        holder, reader = psycopg2.connect(dbname=self.name), database(self.name)
+        tables = ", ".join(f'public."{table}"' for table in sorted({table for _, table, _ in self.existing}) if "alembic" not in table)
+        holder.cursor().execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+        cursor = reader.cursor()
+        cursor.execute("SET statement_timeout = '60s'")
+        cursor.execute(f"SELECT check_name, severity FROM airflow_pin.preflight('{TARGET}') WHERE check_name IN {CHECKS} AND severity <> 'ok'")
+        found = cursor.fetchall()
+        holder.close()
+        reader.close()
+        return str(found) if found else ""
+
     def real(self, name: str, statement: str, number: int) -> str:
         """The migration fails on it, and passes after fix_sql. Returns what is not so."""
         bad, mended = f"{self.name}_{number}_bad", f"{self.name}_{number}_mended"
@@ -218,6 +231,7 @@ def main() -> int:
         found = count - sum("nothing is found" in p for p in problems)
         print(f"     {start.release}: {found} of {count} found", flush=True)
         results.append((f"{start.release}: each of {count} changed names is found", "; ".join(problems)))
+        results.append((f"{start.release}: while every table is locked", start.locked()))
 
     choice = random.Random(arguments.seed)
     print(f"     seed {arguments.seed}")
