@@ -43,8 +43,8 @@
 	" UNION ALL SELECT i.indrelid, 'i', c.relname, CASE WHEN i.indexprs IS NULL"                   \
 	"   AND i.indpred IS NULL THEN i.indisunique::text"                                            \
 	"   || (SELECT format(' USING %s (%s', m.amname, string_agg(quote_ident(a.attname), ', '"      \
-	"     ORDER BY k.number)) FROM unnest(i.indkey::smallint[]) WITH ORDINALITY k (attnum, "       \
-	"number)"                                                                                      \
+	"     ORDER BY k.number)) FROM unnest(i.indkey::smallint[])"                                   \
+	"     WITH ORDINALITY k (attnum, number)"                                                      \
 	"    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"                   \
 	"    WHERE k.number <= i.indnkeyatts) END"                                                     \
 	"  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam"    \
@@ -64,7 +64,7 @@
 	"  WHERE c.relname = n.name AND n.type <> 'f' AND using_index IS NULL), '')"
 
 #define ADD                                                                                        \
-	"CASE n.type WHEN 'i' THEN n.definition || ';'"                                                \
+	"CASE WHEN n.definition IS NULL THEN NULL WHEN n.type = 'i' THEN n.definition || ';'"          \
 	" ELSE format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s%s;', $7, n.tab, n.name,"                 \
 	"  CASE WHEN using_index IS NULL THEN n.definition ELSE using_index END,"                      \
 	"  CASE n.type WHEN 'f' THEN ' NOT VALID' END) END"
@@ -76,22 +76,22 @@
 static const char *const missing_sql = NAMES
 	"SELECT * FROM (SELECT DISTINCT ON (n.relid, n.name)"
 	"  upper(" KIND ") || ' ' || n.name || ' ON ' || n.tab,"
-	"  split_part(n.revision, ' ', 2), CASE WHEN o.name IS NULL THEN format('%s %s of %s is "
-	"missing, and %s, which needs it, fails',"
+	"  split_part(n.revision, ' ', 2), CASE WHEN o.name IS NULL"
+	"   THEN format('%s %s of %s is missing, and %s, which needs it, fails',"
 	"    " KIND ", n.name, n.tab, n.revision)"
 	"   ELSE format('%s %s of %s is called %s here, and %s, which needs it by its name, fails',"
 	"    " KIND ", n.name, n.tab, o.name, n.revision) END,"
 	"  " FREE_NAME " || CASE WHEN o.name IS NULL THEN " ADD
 	"   WHEN n.type = 'i' THEN format('ALTER INDEX %I.%I RENAME TO %I;', $7, o.name, n.name)"
-	"   ELSE format('ALTER TABLE %I.%I RENAME CONSTRAINT %I TO %I;', $7, n.tab, o.name, n.name) "
-	"END,"
+	"   ELSE format('ALTER TABLE %I.%I RENAME CONSTRAINT %I TO %I;',"
+	"    $7, n.tab, o.name, n.name) END,"
 	"  n.type = 'f' AS later, n.number"
 	"  FROM need n LEFT JOIN LATERAL (SELECT t.name FROM thing t WHERE t.relid = n.relid"
 	"    AND t.type = n.type AND t.shape = n.shape AND NOT EXISTS (SELECT FROM need other"
 	"     WHERE other.relid = t.relid AND other.name = t.name) ORDER BY t.name LIMIT 1) o ON true"
-	"  LEFT JOIN LATERAL (SELECT format('%s USING INDEX %I', CASE n.type WHEN 'p' THEN 'PRIMARY "
-	"KEY'"
-	"     ELSE 'UNIQUE' END, t.name) AS using_index FROM thing t JOIN pg_index i"
+	"  LEFT JOIN LATERAL (SELECT format('%s USING INDEX %I', CASE n.type"
+	"     WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END, t.name) AS using_index FROM thing t JOIN "
+	"pg_index i"
 	"    ON i.indrelid = t.relid JOIN pg_class c ON c.oid = i.indexrelid AND c.relname = t.name"
 	"    WHERE t.relid = n.relid AND t.type = 'i' AND t.name = n.name AND n.type IN ('p', 'u')"
 	"    AND i.indisunique AND i.indexprs IS NULL AND i.indpred IS NULL) u ON true"
