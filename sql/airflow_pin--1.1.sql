@@ -380,7 +380,16 @@ CREATE FUNCTION airflow_pin.pin(
         schedule text DEFAULT NULL)
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_pin_1_1';
 COMMENT ON FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text, text) IS
-'Holds new runs of a DAG at a version (NULL: the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. on_mismatch, run_types, allow_override and reruns that are not given stay what they are in the pin in force, which a NOTICE names; without one the pin is rewrite, of all run types, without override, and leaves re-runs to Airflow. run_types => {} means all. Returns the pin. valid_from in the future schedules the move. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 no such commit under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type, reruns or schedule, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 42501 Airflow''s tables have several owners, or their schema has another one, 22004 dag_id is NULL, 40001 the transaction''s snapshot is older than the last change of the DAG''s pins (not under READ COMMITTED).';
+'Holds new runs of a DAG at a version (NULL: the one that was parsed at bundle_version, or without that the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. on_mismatch, run_types, allow_override and reruns that are not given stay what they are in the pin in force, which a NOTICE names; without one the pin is rewrite, of all run types, without override, and leaves re-runs to Airflow. run_types => {} means all. Returns the pin. valid_from in the future schedules the move. With a number, bundle_version names another commit that the DAG had under that version; a NOTICE says where new runs, or runs of the version, have another commit than the one that is proven and pinned. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 the DAG is not parsed at that commit or is not known to have had it under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type, reruns or schedule, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 42501 Airflow''s tables have several owners, or their schema has another one, 22004 dag_id is NULL, 40001 the transaction''s snapshot is older than the last change of the DAG''s pins (not under READ COMMITTED).';
+
+CREATE PROCEDURE airflow_pin.await_commit(
+        dag_id text,
+        bundle_version text,
+        timeout interval DEFAULT '5 min',
+        poll interval DEFAULT '1 s')
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_await_commit';
+COMMENT ON PROCEDURE airflow_pin.await_commit(text, text, interval, interval) IS
+'Returns when a commit of a DAG is parsed, so that pin(dag_id, bundle_version => …) pins its version. dag.bundle_version is no sign of that: within [core] min_serialized_dag_update_interval after a change Airflow gives new runs a commit that it has not looked at; see setting airflow_pin.min_serialized_dag_update_interval. Looks once in poll (at least 10 ms), and holds no snapshot and no lock between looks. Errors: 02000 at the timeout, with what is parsed instead; 25001 inside a transaction block; 22004 an argument is NULL; 22023 timeout or poll out of range; 42P01 no Airflow 3 tables.';
 
 CREATE FUNCTION airflow_pin.unpin(dag_id text, reason text DEFAULT NULL)
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_unpin';
@@ -606,6 +615,7 @@ GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.
         airflow_pin.migration_status(), airflow_pin.postflight(text), airflow_pin.status_report(text),
         airflow_pin.lost_on_rollback(timestamptz)
     TO pg_monitor;
+REVOKE ALL ON PROCEDURE airflow_pin.await_commit(text, text, interval, interval) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;
 

@@ -138,6 +138,10 @@ class Lab:
         with closing(connect(self.dsn("postgres"))) as connection:
             connection.cursor().execute(f"CREATE ROLE {ROLE} LOGIN")
             connection.cursor().execute(f"CREATE DATABASE airflow OWNER {ROLE}")
+            # As MIN_SERIALIZED_DAG_UPDATE_INTERVAL above.
+            connection.cursor().execute(
+                "ALTER DATABASE airflow SET airflow_pin.min_serialized_dag_update_interval = 0"
+            )
         # Not through a pooler: the advisory lock of a migration is its session's.
         direct = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": sqlalchemy_url(os.environ["PGPORT"])}
         done = self.airflow("db", "migrate", **direct)
