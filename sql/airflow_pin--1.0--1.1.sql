@@ -86,6 +86,22 @@ COMMENT ON FUNCTION airflow_pin.grant_dump_rights() IS
 REVOKE ALL ON FUNCTION airflow_pin.grant_dump_rights() FROM PUBLIC;
 
 ---------------------------------------------------------------------------------------------------
+-- Before and during "airflow db migrate"
+---------------------------------------------------------------------------------------------------
+
+COMMENT ON COLUMN airflow_pin.finding.severity IS
+'ok, info, unknown (it could not be looked at; message says why), warning, or critical (mend it before you go on: the migration fails or hangs, or Airflow does not come up after it, or work that is going on is cut off).';
+
+COMMENT ON FUNCTION airflow_pin.preflight(text) IS
+'Every check before "airflow db migrate" in one list, worst first; target is the Airflow version to migrate to, as 3.3.2. Checks: airflow_schema, target, revision, fab_provider, standby, paused_dags, heartbeats, sessions, in_flight, queued_long, callbacks, lock_holders, idle_in_transaction, prepared_transactions, migration_lock, long_transactions, autovacuum, wraparound, table_sizes, leftovers, dead_rows, disk_space, sequences, dependent_views, foreign_triggers, deferred_triggers, publications, replica_identity, foreign_keys, dependent_expressions, dependent_objects, taken_names, needed_names, repeated_keys, owners, schema_privileges, extensions, invalid_indexes, unvalidated_constraints, time_zone, timeouts, read_only, event_triggers, connections, replication_slots, archiver, and those of fab_report() and bad_rows(). Waits for no lock on Airflow''s tables; a check that cannot be made has severity unknown and says why. Error: 22023 target is not a version.';
+
+COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
+'Has preflight() no critical finding? false, too, in a database without Airflow, at a revision that is not known, or on a standby. Error: 22023 target is not a version, or of a release that is not known.';
+
+COMMENT ON FUNCTION airflow_pin.migration_status() IS
+'For \watch beside "airflow db migrate": a row for each session that migrates, or one that says not running. verdict: working, blocked (by a lock, a synchronous standby, or I/O that does not happen), idle in transaction (its client sends nothing for 5 s), stalled (active, but no CPU time and no I/O for 3 s of watching, on Linux only; or a session that holds the advisory lock of a migration and does not migrate) or not running. evidence says why, next_action what to do. revision is the one that is being applied, relation and phase what is done to which table. done_bytes, total_bytes and percent are those of one operation: a rewrite (table and indexes), an index, a VACUUM, or an UPDATE of all rows; NULL where nothing can be measured. bytes_per_second is since the previous call in the same session, eta the time left of the operation, by all that this session has seen of it; both NULL at the first call. running_for: age of the transaction, that is of the revision. blocked_by is as in pg_blocking_pids(); root_blocker is the end of the chain and end_sql ends it. revisions_left, left_low and left_high count what is not committed, up to the newest known release, as migration_plan(). Never waits for a lock. A caller who is not a member of pg_monitor needs EXECUTE on migration_plan() and locks(), too, and does not see statements of others. Error: 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+
+---------------------------------------------------------------------------------------------------
 -- At last, when all tables are there
 ---------------------------------------------------------------------------------------------------
 
