@@ -95,8 +95,7 @@ python_duration_usec(const PythonDuration *duration, int64 *usec)
 {
 	const double days = duration->days + duration->hours / HOURS_PER_DAY +
 						duration->minutes / MINS_PER_HOUR / HOURS_PER_DAY +
-						duration->seconds / SECS_PER_DAY +
-						duration->microseconds / USECS_PER_DAY;
+						duration->seconds / SECS_PER_DAY + duration->microseconds / USECS_PER_DAY;
 	double rest = 0.0;
 
 	/* what is far beyond the last year need not be exact; NaN is neither */
@@ -141,9 +140,9 @@ json_double(const JsonbValue *value, double *number)
 {
 	if (value == NULL || value->type != jbvNumeric)
 		return false;
-	*number = strtod(DatumGetCString(DirectFunctionCall1(numeric_out,
-														 NumericGetDatum(value->val.numeric))),
-					 NULL);
+	*number = strtod(
+		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))),
+		NULL);
 	return true;
 }
 
@@ -152,7 +151,7 @@ bool
 json_is_float(const JsonbValue *value)
 {
 	return value != NULL && value->type == jbvNumeric &&
-		   strchr(DatumGetCString(DirectFunctionCall1(numeric_out,
-													  NumericGetDatum(value->val.numeric))),
+		   strchr(DatumGetCString(
+					  DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))),
 				  '.') != NULL;
 }

@@ -306,9 +306,8 @@ read_restriction(JsonbContainer *body, Schedule *schedule)
 	for (int i = 0; i < count && why == NULL; i++)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(tasks, i);
-		JsonbContainer *task = element->type == jbvBinary
-								   ? json_child(element->val.binary.data, "__var")
-								   : NULL;
+		JsonbContainer *task =
+			element->type == jbvBinary ? json_child(element->val.binary.data, "__var") : NULL;
 
 		CHECK_FOR_INTERRUPTS();
 		if (task == NULL)
@@ -348,8 +347,7 @@ read_limits(JsonbContainer *body, Schedule *schedule)
 
 	schedule->max_active_tasks = read_limit(body, "max_active_tasks");
 	schedule->max_active_runs = read_limit(body, "max_active_runs");
-	schedule->max_consecutive_failed_dag_runs =
-		read_limit(body, "max_consecutive_failed_dag_runs");
+	schedule->max_consecutive_failed_dag_runs = read_limit(body, "max_consecutive_failed_dag_runs");
 	schedule->fail_fast = read_bool(body, "fail_fast");
 	if (run_types != NULL && run_types->type == jbvBinary)
 		schedule->allowed_run_types = run_types;
