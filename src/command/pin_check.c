@@ -51,7 +51,7 @@ check_rewrite(const AirflowTables *tables, const PinSpec *spec)
 	char *removed_task;
 	ErrorData *problem;
 
-	if (strcmp(spec->on_mismatch, "rewrite") != 0)
+	if (strcmp(spec->settings.on_mismatch, "rewrite") != 0)
 		return;
 	if (spec->commit == NULL)
 		raise_cannot_rewrite(spec,

@@ -57,8 +57,7 @@ read_pins_in_force(void)
 	query_run("SELECT DISTINCT ON (dag_id) dag_id, version_number, on_mismatch, bundle_version,"
 			  " pinned_by, pinned_at, expires_at, reason, dag_version_id, dag_hash,"
 			  " source_code_hash FROM airflow_pin.pinned_version"
-			  " WHERE " PIN_HAS_BEGUN " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
-			  " ORDER BY dag_id, valid_from DESC",
+			  " WHERE " PIN_RULES " ORDER BY dag_id, valid_from DESC",
 			  NULL, false, 0);
 	owner_scope_leave(&scope);
 }

@@ -44,8 +44,7 @@ spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinS
 	version_lock_content(tables, version);
 	if (current == NULL || !pin_store_spec(current->history_id, spec, &unused))
 	{
-		spec->on_mismatch = "rewrite";
-		spec->reruns = "airflow";
+		spec->settings = (PinSettings){.on_mismatch = "rewrite", .reruns = "airflow"};
 		spec->expires_at = DT_NOEND;
 		spec->valid_from = DT_NOBEGIN;
 	}

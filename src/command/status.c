@@ -188,8 +188,7 @@ report_pins(StatusReport *status)
 	OwnerScope scope;
 
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
-	query_run("SELECT count(DISTINCT dag_id) FILTER (WHERE " PIN_HAS_BEGUN
-			  " AND (expires_at IS NULL OR expires_at > clock_timestamp())),"
+	query_run("SELECT count(DISTINCT dag_id) FILTER (WHERE " PIN_RULES "),"
 			  " count(*) FILTER (WHERE NOT " PIN_HAS_BEGUN "),"
 			  " count(*) FILTER (WHERE expires_at <= clock_timestamp())"
 			  " FROM airflow_pin.pinned_version",

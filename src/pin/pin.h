@@ -37,6 +37,9 @@ typedef enum RunType
  */
 #define PIN_HAS_BEGUN "(valid_from <= greatest(clock_timestamp(), pinned_at))"
 
+/* In SQL: the row is in force, unless a later one of the DAG is. */
+#define PIN_RULES "(" PIN_HAS_BEGUN " AND (expires_at IS NULL OR expires_at > clock_timestamp()))"
+
 /* What enforcement needs of a pin. Texts are NULL for SQL NULL. */
 typedef struct Pin
 {

@@ -99,8 +99,7 @@ pin_store_last(const char *dag_id, PastPin *past)
 	arg_text(&args, dag_id);
 	run_as_owner(&ruling,
 				 "SELECT history_id, version_number, bundle_version, true"
-				 " FROM airflow_pin.pinned_version WHERE dag_id = $1"
-				 " AND " PIN_HAS_BEGUN " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+				 " FROM airflow_pin.pinned_version WHERE dag_id = $1 AND " PIN_RULES
 				 " ORDER BY valid_from DESC LIMIT 1",
 				 &args, 1);
 	if (SPI_processed == 0)
@@ -202,6 +201,40 @@ pin_store_before(int64 history_id)
 	return 0;
 }
 
+/* The settings in the first row of a result, from that column on. */
+static void
+settings_of_row(PinSettings *settings, int column)
+{
+	bool isnull;
+
+	settings->on_mismatch = row_text(0, column);
+	settings->reruns = row_text(0, column + 1);
+	settings->allow_override = row_bool(0, column + 2);
+	settings->run_types = row_copy(0, column + 3, TEXTARRAYOID, CurrentMemoryContext, &isnull);
+	if (isnull)
+		settings->run_types = (Datum) 0;
+	settings->run_types_given = settings->allow_override_given = true;
+}
+
+/* The settings of the pin that rules the DAG now. False: none does. */
+bool
+pin_store_settings(const char *dag_id, PinSettings *settings)
+{
+	static KeptPlan plan;
+	QueryArgs args = {0};
+
+	arg_text(&args, dag_id);
+	run_as_owner(&plan,
+				 "SELECT on_mismatch, reruns, allow_override, run_types"
+				 " FROM airflow_pin.pinned_version WHERE dag_id = $1 AND " PIN_RULES
+				 " ORDER BY valid_from DESC LIMIT 1",
+				 &args, 1);
+	if (SPI_processed == 0)
+		return false;
+	settings_of_row(settings, 1);
+	return true;
+}
+
 /*
  * The pin that began with that event, to be made again: valid from now on and without expiry.
  */
@@ -210,7 +243,6 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 {
 	static KeptPlan plan;
 	QueryArgs args = {0};
-	bool isnull;
 
 	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
 	run_as_owner(&plan,
@@ -229,11 +261,7 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 	version->dag_hash = row_text(0, 5);
 	version->source_code_hash = row_text(0, 6);
 	spec->version = version;
-	spec->on_mismatch = row_text(0, 7);
-	spec->reruns = row_text(0, 8);
-	spec->allow_override = row_bool(0, 9);
-	spec->run_types = row_copy(0, 10, TEXTARRAYOID, CurrentMemoryContext, &isnull);
-	spec->has_run_types = !isnull;
+	settings_of_row(&spec->settings, 7);
 	spec->expires_at = DT_NOEND;
 	spec->valid_from = DT_NOBEGIN;
 	return true;
@@ -253,13 +281,13 @@ args_of_spec(QueryArgs *args, const PinSpec *spec)
 	arg_text(args, spec->commit);
 	arg_text(args, spec->version->dag_hash);
 	arg_text(args, spec->version->source_code_hash);
-	arg_text(args, spec->on_mismatch);
-	if (spec->has_run_types)
-		arg_datum(args, TEXTARRAYOID, spec->run_types);
+	arg_text(args, spec->settings.on_mismatch);
+	if (spec->settings.run_types != (Datum) 0)
+		arg_datum(args, TEXTARRAYOID, spec->settings.run_types);
 	else
 		arg_null(args, TEXTARRAYOID);
-	arg_text(args, spec->reruns);
-	arg_datum(args, BOOLOID, BoolGetDatum(spec->allow_override));
+	arg_text(args, spec->settings.reruns);
+	arg_datum(args, BOOLOID, BoolGetDatum(spec->settings.allow_override));
 	if (spec->expires_at == DT_NOEND)
 		arg_null(args, TIMESTAMPTZOID);
 	else

@@ -13,18 +13,26 @@
 #include "dag/version.h"
 #include "compat.h"
 
+/* How a pin holds its DAG. */
+typedef struct PinSettings
+{
+	const char *on_mismatch; /* NULL: not given */
+	const char *reruns;		 /* NULL: not given */
+	const char *schedule;	 /* NULL: not given */
+	Datum run_types;		 /* text[]; 0: all */
+	bool run_types_given;
+	bool allow_override;
+	bool allow_override_given;
+} PinSettings;
+
 /* A pin to be made. Pointers are NULL for SQL NULL. */
 typedef struct PinSpec
 {
 	const char *dag_id;
 	const DagVersion *version;
 	const char *commit;
-	const char *on_mismatch;
-	const char *reruns;
 	const char *reason;
-	Datum run_types; /* text[] */
-	bool has_run_types;
-	bool allow_override;
+	PinSettings settings;
 	TimestampTz expires_at; /* DT_NOEND: never */
 	TimestampTz valid_from; /* DT_NOBEGIN: now */
 } PinSpec;
@@ -41,6 +49,7 @@ typedef struct PastPin
 extern void pin_store_lock(const char *dag_id);
 extern void pin_store_expire(const char *dag_id);
 extern void pin_store_expire_all(void);
+extern bool pin_store_settings(const char *dag_id, PinSettings *settings);
 extern bool pin_store_last(const char *dag_id, PastPin *past);
 extern int64 pin_store_before(int64 history_id);
 extern bool pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version);

@@ -79,11 +79,11 @@ UPDATE serialized_dag SET data = '[]' WHERE dag_id = 'json';
 CALL lab.run('json', 'array');
 SELECT version_number FROM airflow_pin.pin('json', 2, 'reject');
 UPDATE serialized_dag SET data = '"text"' WHERE dag_id = 'json';
-SELECT airflow_pin.pin('json', 1);
+SELECT airflow_pin.pin('json', 1, 'rewrite');
 SELECT airflow_pin.diff('json', 1, 2);
 SELECT drift FROM airflow_pin.pins() WHERE dag_id = 'json';
 SELECT state, version FROM lab.runs WHERE run_id = 'array';
 UPDATE serialized_dag SET data = jsonb_build_object('__version', 3, 'dag', jsonb_build_object('tasks', jsonb_build_array(
     lab.task('deep', jsonb_build_object('executor_config', jsonb_build_object('__type', 'dict', '__var', jsonb_build_object('k',
         (repeat('[', 2000) || repeat(']', 2000))::jsonb))))))) WHERE dag_version_id = lab.uuid('json1');
-SELECT version_number FROM airflow_pin.pin('json', 1);
+SELECT version_number FROM airflow_pin.pin('json', 1, 'rewrite');

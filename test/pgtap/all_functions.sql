@@ -8,11 +8,11 @@ INSERT INTO contract VALUES
     ('attach', 'airflow_schema name DEFAULT NULL::name, lock_timeout interval DEFAULT ''00:00:02''::interval', 'void'),
     ('detach', '', 'void'),
     ('status', 'OUT item text, OUT state text, OUT detail text', 'SETOF record'),
-    ('pin', 'dag_id text, version_number integer DEFAULT NULL::integer, on_mismatch text DEFAULT ''rewrite''::text, '
+    ('pin', 'dag_id text, version_number integer DEFAULT NULL::integer, on_mismatch text DEFAULT NULL::text, '
             'reason text DEFAULT NULL::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, '
-            'run_types text[] DEFAULT NULL::text[], allow_override boolean DEFAULT false, '
+            'run_types text[] DEFAULT NULL::text[], allow_override boolean DEFAULT NULL::boolean, '
             'valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, '
-            'bundle_version text DEFAULT NULL::text, reruns text DEFAULT ''airflow''::text', 'airflow_pin.pinned_version'),
+            'bundle_version text DEFAULT NULL::text, reruns text DEFAULT NULL::text', 'airflow_pin.pinned_version'),
     ('unpin', 'dag_id text, reason text DEFAULT NULL::text', 'airflow_pin.pinned_version'),
     ('rollback', 'dag_id text, reason text DEFAULT NULL::text', 'airflow_pin.pinned_version'),
     ('resolve', 'dag_id text, run_type text DEFAULT ''scheduled''::text, OUT version_number integer, '
@@ -59,11 +59,11 @@ SELECT volatility_is('airflow_pin', name, 'volatile', format('%s() changes somet
     FROM unnest(ARRAY['attach', 'detach', 'pin', 'unpin', 'rollback', 'prune_decisions']) name;
 
 -- The extension itself.
-SELECT is(extversion, '1.0', 'version') FROM pg_extension WHERE extname = 'airflow_pin';
+SELECT is(extversion, '1.1', 'version') FROM pg_extension WHERE extname = 'airflow_pin';
 SELECT is(extnamespace::regnamespace::text, 'airflow_pin', 'schema') FROM pg_extension WHERE extname = 'airflow_pin';
 SELECT is(extrelocatable, false, 'not relocatable') FROM pg_extension WHERE extname = 'airflow_pin';
 SELECT is(superuser AND NOT trusted, true, 'for superusers') FROM pg_available_extension_versions
-    WHERE name = 'airflow_pin' AND version = '1.0';
+    WHERE name = 'airflow_pin' AND version = '1.1';
 
 -- Settings.
 SELECT is(current_setting('airflow_pin.' || name), value, format('%s is %s', name, value))

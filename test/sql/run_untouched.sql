@@ -20,7 +20,7 @@ SELECT run_id, state, version, commit FROM lab.runs ORDER BY run_id;
 SELECT run_id FROM lab.decisions ORDER BY run_id;
 
 -- Updates are none of its business: clearing, moving on, the foreign key's SET NULL.
-SELECT version_number FROM airflow_pin.pin('d', 1);
+SELECT version_number FROM airflow_pin.pin('d', 1, 'rewrite');
 UPDATE dag_run SET state = 'queued', clear_number = 1, created_dag_version_id = lab.uuid('d2'), bundle_version = 'b'
     WHERE run_id = '06 queued';
 SELECT state, version, commit FROM lab.runs WHERE run_id = '06 queued';

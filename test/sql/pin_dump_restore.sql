@@ -6,8 +6,8 @@ CALL lab.two_versions('d');
 CALL lab.commit('d', 'c', lab.task('third'));
 SELECT version_number FROM airflow_pin.pin('d', 1, reason => 'first');
 SELECT version_number FROM airflow_pin.pin('d', 2, 'reject', reason => 'it''s second', run_types => '{manual}');
-SELECT version_number FROM airflow_pin.pin('d', 3, valid_from => '2999-01-01', expires_at => '2999-01-02');
-SELECT version_number FROM airflow_pin.pin('d', 2, reason => 'third');
+SELECT version_number FROM airflow_pin.pin('d', 3, 'rewrite', run_types => '{}', valid_from => '2999-01-01', expires_at => '2999-01-02');
+SELECT version_number FROM airflow_pin.pin('d', 2, 'rewrite', run_types => '{}', reason => 'third');
 CALL lab.run('d', 'before');
 DROP VIEW lab.decisions, lab.pins, lab.history;
 

@@ -42,7 +42,7 @@ CALL lab.two_versions('back');
 SELECT airflow_pin.rollback('back');
 \echo :SQLSTATE
 -- It may also be lost later.
-SELECT version_number FROM airflow_pin.pin('gone', 2);
+SELECT version_number FROM airflow_pin.pin('gone', 2, 'rewrite');
 CALL lab.commit('gone', 'c', lab.task('extract'));
 CALL lab.run('gone', 'scheduled');
 CALL lab.run('gone', 'asked for', 'manual');
@@ -52,7 +52,7 @@ SELECT action, version_number, reason FROM airflow_pin.resolve('gone');
 -- Airflow 3.1 looks into the version of the run.
 BEGIN;
 ALTER TABLE dag_run ADD triggering_user_name varchar(512);
-SELECT version_number FROM airflow_pin.pin('gone', 1);
+SELECT version_number FROM airflow_pin.pin('gone', 1, 'rewrite');
 CALL lab.run('gone', '3.1');
 COMMIT;
 SELECT run_id, state, version, commit, tasks FROM lab.whole WHERE run_id = '3.1';

@@ -48,12 +48,12 @@ CALL lab.run('d', 'ask for nothing', 'manual');
 SELECT run_id, version, commit FROM lab.runs WHERE run_id LIKE 'try%' ORDER BY run_id;
 
 -- A pin without allow_override ignores the key, and says so where it refuses.
-SELECT allow_override FROM airflow_pin.pin('d', 1, 'rewrite');
+SELECT allow_override FROM airflow_pin.pin('d', 1, 'rewrite', allow_override => false);
 CALL lab.run('d', 'ignored', 'manual', '{"airflow_pin_version": 2}');
 CALL lab.run('d', 'ignored garbage', 'manual', '{"airflow_pin_version": "x"}');
 SELECT run_id, version, commit FROM lab.runs WHERE run_id LIKE 'ignored%' ORDER BY run_id;
 SELECT detail FROM lab.decisions WHERE run_id = 'ignored';
-SELECT on_mismatch FROM airflow_pin.pin('d', 1, 'reject');
+SELECT on_mismatch FROM airflow_pin.pin('d', 1, 'reject', allow_override => false);
 CALL lab.run('d', 'refused', 'manual', '{"airflow_pin_version": 2}');
 
 -- A DAG without a pin knows no such key.
@@ -63,11 +63,11 @@ SELECT run_id, version, commit FROM lab.runs WHERE run_id = 'free';
 
 -- A migrated database has conf as json, which may hold what jsonb cannot.
 ALTER TABLE dag_run ALTER conf TYPE json;
-SELECT allow_override FROM airflow_pin.pin('d', 1, allow_override => true);
+SELECT allow_override FROM airflow_pin.pin('d', 1, 'rewrite', allow_override => true);
 INSERT INTO dag_run (dag_id, run_id, run_type, state, conf, creating_job_id, bundle_version, created_dag_version_id)
     VALUES ('d', 'json', 'scheduled', 'queued', '{"airflow_pin_version": 2}', 1, 'c2', lab.uuid('d3')),
            ('d', 'json with \u0000', 'scheduled', 'queued', '{"a": "\u0000"}', 1, 'c2', lab.uuid('d3'));
 SELECT run_id, state, version, commit FROM lab.runs WHERE run_id LIKE 'json%' ORDER BY run_id;
 -- A number that no version has.
-SELECT version_number FROM airflow_pin.pin('d', 1, allow_override => true);
+SELECT version_number FROM airflow_pin.pin('d', 1, 'rewrite', allow_override => true);
 CALL lab.run('d', 'beyond', 'manual', '{"airflow_pin_version": 3000000000}');

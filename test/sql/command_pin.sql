@@ -26,7 +26,7 @@ SELECT version_number, reason FROM airflow_pin.pin('d', 2, 'reject', reason => '
 SELECT count(*) FROM airflow_pin.pin_history;
 
 -- The same version with other settings is a move, but no step on rollback()'s way back.
-SELECT version_number, on_mismatch FROM airflow_pin.pin('d', 2);
+SELECT version_number, on_mismatch FROM airflow_pin.pin('d', 2, 'rewrite', run_types => '{}', allow_override => false);
 SELECT version_number, on_mismatch FROM airflow_pin.pin('d', 1, reason => 'back to 1');
 SELECT version_number, on_mismatch FROM airflow_pin.pin('d', 1, 'observe');
 SELECT * FROM lab.history;

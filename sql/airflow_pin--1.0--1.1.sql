@@ -1,0 +1,67 @@
+/* airflow_pin 1.0 to 1.1 */
+
+-- complain if script is sourced in psql, rather than via ALTER EXTENSION
+\echo Use "ALTER EXTENSION airflow_pin UPDATE" to load this file. \quit
+
+-- A session that began before the upgrade has the old library, which lacks what the new functions call.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM airflow_pin.status() AS s WHERE s.item OPERATOR(pg_catalog.=) 'library'
+               AND s.state OPERATOR(pg_catalog.=) '1.0')
+    THEN
+        RAISE EXCEPTION 'this session has loaded another version of the library than 1.1'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Reconnect, and run ALTER EXTENSION airflow_pin UPDATE again.';
+    END IF;
+END $$;
+
+-- All locks first. Runs of pinned DAGs wait for them, so that a long wait is given up instead.
+SET LOCAL lock_timeout = '2s';
+LOCK TABLE airflow_pin.pinned_version, airflow_pin.pin_lock, airflow_pin.pin_history, airflow_pin.run_decision
+    IN ACCESS EXCLUSIVE MODE;
+
+---------------------------------------------------------------------------------------------------
+-- Pinning
+---------------------------------------------------------------------------------------------------
+
+-- Columns come last: those that are there keep their numbers, by which the library of 1.0 knows them.
+ALTER TABLE airflow_pin.pinned_version ADD COLUMN schedule text NOT NULL DEFAULT 'latest'
+    CONSTRAINT pinned_version_schedule_check CHECK (schedule OPERATOR(pg_catalog.=) ANY (ARRAY['pinned', 'latest']));
+COMMENT ON COLUMN airflow_pin.pinned_version.schedule IS
+'Whose schedule and limits the DAG has: pinned (those of the pinned version) or latest (those of the latest version, as Airflow has it).';
+
+-- A function with another argument is another function. Who may call the old one may call the new one.
+CREATE FUNCTION airflow_pin.pin(
+        dag_id text,
+        version_number integer DEFAULT NULL,
+        on_mismatch text DEFAULT NULL,
+        reason text DEFAULT NULL,
+        expires_at timestamptz DEFAULT NULL,
+        run_types text[] DEFAULT NULL,
+        allow_override boolean DEFAULT NULL,
+        valid_from timestamptz DEFAULT NULL,
+        bundle_version text DEFAULT NULL,
+        reruns text DEFAULT NULL,
+        schedule text DEFAULT NULL)
+    RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_pin_1_1';
+COMMENT ON FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text, text) IS
+'Holds new runs of a DAG at a version (NULL: the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. on_mismatch, run_types, allow_override and reruns that are not given stay what they are in the pin in force, which a NOTICE names; without one the pin is rewrite, of all run types, without override, and leaves re-runs to Airflow. run_types => {} means all. Returns the pin. valid_from in the future schedules the move. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 no such commit under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type, reruns or schedule, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 42501 Airflow''s tables have several owners, or their schema has another one, 22004 dag_id is NULL, 40001 the transaction''s snapshot is older than the last change of the DAG''s pins (not under READ COMMITTED).';
+DO $$
+DECLARE
+    held record;
+    new_pin CONSTANT pg_catalog.text :=
+        'airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text, text)';
+BEGIN
+    EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', new_pin);
+    FOR held IN SELECT r.grantee, r.is_grantable FROM pg_catalog.pg_proc AS p, pg_catalog.aclexplode(p.proacl) AS r
+        WHERE p.pronamespace OPERATOR(pg_catalog.=) 'airflow_pin'::pg_catalog.regnamespace
+          AND p.proname OPERATOR(pg_catalog.=) 'pin' AND p.pronargs OPERATOR(pg_catalog.=) 10
+          AND r.grantee OPERATOR(pg_catalog.<>) p.proowner
+    LOOP
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %s%s', new_pin,
+            CASE WHEN held.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC'
+                 ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(held.grantee)) END,
+            CASE WHEN held.is_grantable THEN ' WITH GRANT OPTION' END);
+    END LOOP;
+END $$;
+DROP FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text);
