@@ -31,6 +31,9 @@ static const TimetableRules rules_by_minor[] = {
 /* CronTriggerTimetable._calc_first_run(): at least this long, a run that is past is still made up for. */
 #define SHORTEST_BUFFER (5 * USECS_PER_MINUTE)
 
+/* 8,000 years of months. A delta of less, as {"months": 1, "days": -30}, could take for ever. */
+#define MAX_MONTH_STEPS 100000
+
 /* One computation, of a schedule or of one of its cron expressions. */
 typedef struct Computation
 {
@@ -129,6 +132,7 @@ skip_cron_to_latest(Computation *computation, TimestampTz *start)
 static bool
 round_to_months(Computation *computation, TimestampTz time, TimestampTz *rounded)
 {
+	int steps = 0;
 	TimestampTz boundary =
 		computation->schedule->has_earliest ? computation->schedule->earliest : computation->now;
 	TimestampTz next;
@@ -140,7 +144,7 @@ round_to_months(Computation *computation, TimestampTz time, TimestampTz *rounded
 			return false;
 		if (next > time)
 			break;
-		if (next <= boundary)
+		if (next <= boundary || ++steps > MAX_MONTH_STEPS)
 			return fail(computation, "the schedule does not advance"); /* Airflow would hang */
 		boundary = next;
 	}
@@ -432,7 +436,8 @@ schedule_next_run(const Schedule *schedule, int minor, const DataInterval *last,
 							   .now = now};
 
 	*next = (NextRun){0};
-	if (last != NULL && (!python_time_is_valid(last->start) || !python_time_is_valid(last->end)))
+	if (!python_time_is_valid(now) ||
+		(last != NULL && (!python_time_is_valid(last->start) || !python_time_is_valid(last->end))))
 		(void) fail(&computation, "a date is out of range");
 	else
 		next->exists = compute(&computation, &next->interval);

@@ -15,9 +15,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
-#define FIRST_YEAR 1
-#define LAST_YEAR 9999
-
 /* Seconds from Python's epoch, 1970, to PostgreSQL's, 2000. */
 #define EPOCH_SECONDS ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 
@@ -27,12 +24,7 @@
 bool
 python_time_is_valid(Timestamp time)
 {
-	static const Timestamp first =
-		(Timestamp) (1721426 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY; /* 0001-01-01 */
-	static const Timestamp end =
-		(Timestamp) (5373485 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY; /* 10000-01-01 */
-
-	return time >= first && time < end;
+	return time >= PYTHON_TIME_FIRST && time < PYTHON_TIME_END;
 }
 
 /* False where Python raises OverflowError. */

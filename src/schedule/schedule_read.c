@@ -310,7 +310,7 @@ read_restriction(JsonbContainer *body, Schedule *schedule)
 			element->type == jbvBinary ? json_child(element->val.binary.data, "__var") : NULL;
 
 		CHECK_FOR_INTERRUPTS();
-		if (task == NULL)
+		if (task == NULL || !JsonContainerIsObject(task))
 			return "The serialized DAG has a task that is malformed.";
 		why = add_task(task, &dag, schedule, &all_end);
 	}
