@@ -263,7 +263,7 @@ has_concurrency_limit(JsonbContainer *task)
 static const char *
 add_task(JsonbContainer *task, const Dates *dag, Schedule *schedule, bool *all_end)
 {
-	Dates dates;
+	Dates dates = {0};
 	const char *why = read_dates(task, &dates);
 
 	if (why != NULL)
@@ -296,7 +296,7 @@ read_restriction(JsonbContainer *body, Schedule *schedule)
 	JsonbContainer *tasks = json_child(body, "tasks");
 	int count = tasks != NULL && JsonContainerIsArray(tasks) ? JsonContainerSize(tasks) : 0;
 	bool all_end = true;
-	Dates dag;
+	Dates dag = {0};
 	const char *why = read_dates(body, &dag);
 
 	schedule->has_earliest = dag.has_start;
