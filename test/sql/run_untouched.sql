@@ -11,6 +11,10 @@ CALL lab.run('d', '03 unknown state', 'scheduled', state => 'of_the_future');
 -- "airflow dags test" runs the files at hand
 CALL lab.run('d', '04 test', 'manual', by => 'test');
 CALL lab.run('d', '05 TEST', 'manual', state => 'running', by => 'TEST');
+-- "airflow tasks test" too: it inserts a running run with an id of its own. A run that is triggered with such an id is queued.
+CALL lab.run('d', '__airflow_temporary_run_2026-11-29T12:00:00+00:00__', 'manual', state => 'running', by => 'cli');
+CALL lab.run('d', '__airflow_temporary_run_mine', 'manual', by => 'rest_api');
+CALL lab.run('d', '__airflow_temporary_run_scheduled', 'scheduled', state => 'running');
 -- these are to be started
 CALL lab.run('d', '06 queued', 'scheduled', by => 'timetable');
 CALL lab.run('d', '07 running', 'scheduled', state => 'running');
