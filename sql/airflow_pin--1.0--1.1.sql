@@ -75,3 +75,18 @@ COMMENT ON FUNCTION airflow_pin.next_runs(text, integer, integer, timestamptz) I
 'The next runs that a version''s schedule gives, as its Airflow''s own timetable would reckon them; nothing is changed. version_number NULL: the version of the pin in force, without one the latest. Begins after the newest scheduled or backfill run, each run being created when it is due (run_after); limits on active runs, and whether the DAG is paused, are not looked at. after: only runs that are due later; a cron schedule is asked as if it were that moment and all runs up to it had been, so that it may be in the past. Of @continuous one row comes, of no schedule none; where Airflow would log an error and create no further run, a NOTICE says why; another, where the schedule depends on which croniter Airflow has. Errors: 42704 no such DAG, P0002 no such version, 0A000 a schedule that cannot be computed (assets, partitions, events, a plugin''s timetable, random cron values, a time zone that the server lacks) or serialized in an unknown format, 22023 count not between 1 and 10000, 22008 after is out of range, 54000 too many runs come before it, 22004 dag_id or count is NULL, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
 
 REVOKE ALL ON FUNCTION airflow_pin.next_runs(text, integer, integer, timestamptz) FROM PUBLIC;
+
+COMMENT ON FUNCTION airflow_pin.attach(name, interval) IS
+'Puts the triggers on Airflow''s dag_run, task_instance, serialized_dag, dag_version and dag_code, so that pins are in force, and mends what a restore or a switchover has left of the extension''s own triggers and sequences; lets the tables'' owner read the extension''s tables, for pg_dump; does nothing where all is well. Needs a superuser, or the tables'' owner with EXECUTE on the functions of the triggers, and SHARE ROW EXCLUSIVE on the tables: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Returns nothing. Other errors: 42P01 no Airflow 3 tables, 42703 dag_run lacks a column of Airflow 3, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 55000 attached to another schema, 42501 the tables have several owners, their schema has another one, or the caller is not their owner, 22023 lock_timeout out of range.';
+
+CREATE FUNCTION airflow_pin.grant_dump_rights()
+    RETURNS boolean LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_grant_dump_rights';
+COMMENT ON FUNCTION airflow_pin.grant_dump_rights() IS
+'Lets the role that owns Airflow''s tables read the tables of the extension, so that a pg_dump by that role works and has the pins in it. CREATE EXTENSION, ALTER EXTENSION UPDATE and attach() call it. Returns false where there are no tables of Airflow, or in several schemas: attach() does it then. Errors: none of its own.';
+REVOKE ALL ON FUNCTION airflow_pin.grant_dump_rights() FROM PUBLIC;
+
+---------------------------------------------------------------------------------------------------
+-- At last, when all tables are there
+---------------------------------------------------------------------------------------------------
+
+SELECT airflow_pin.grant_dump_rights();
