@@ -11,16 +11,21 @@ pg_config=${PG_CONFIG:-pg_config}
 oldest=${AIRFLOW_VERSIONS[0]}
 newest=${AIRFLOW_VERSIONS[-1]}
 differential_suites=("${AIRFLOW_VERSIONS[@]/#/differential-}")
+schedule_suites=("${AIRFLOW_VERSIONS[@]/#/schedule-}")
+commits_suites=("${AIRFLOW_VERSIONS[@]/#/commits-}")
 live_suites=("live-$oldest" "live-$newest")
 # shellcheck disable=SC2034
 all_suites=(regress isolation pgtap guard security upgrade docs server restore replication pg_upgrade crash faults leaks
-    fuzz health "${differential_suites[@]}" "${live_suites[@]}" throttle migrations watch monitoring)
+    races fuzz health "${differential_suites[@]}" "${schedule_suites[@]}" "${commits_suites[@]}" "${live_suites[@]}" pickles
+    throttle migrations watch monitoring)
 
 # Seconds on two idle cores, with another suite beside it. Only the order matters, in which they start: the longest first,
 # so that none goes on alone at the end. One that is not here starts first.
 declare -A suite_seconds=([migrations]=300 [watch]=250 [live-$newest]=240 [live-$oldest]=230 [differential-$newest]=200
     [health]=90 [monitoring]=90 [crash]=85 [fuzz]=75 [throttle]=70 [differential-3.0.6]=60 [differential-3.1.8]=60
     [differential-3.2.2]=60 [isolation]=35 [regress]=30 [guard]=30 [faults]=30 [server]=17 [restore]=15 [upgrade]=15
+    [schedule-3.0.6]=80 [schedule-3.1.8]=80 [schedule-3.2.2]=80 [schedule-$newest]=80 [races]=60 [pickles]=30
+    [commits-3.0.6]=60 [commits-3.1.8]=60 [commits-3.2.2]=60 [commits-$newest]=60
     [security]=15 [replication]=12 [leaks]=10 [pgtap]=7 [docs]=7 [pg_upgrade]=1)
 
 # The versions of Airflow that a suite needs.
@@ -31,7 +36,8 @@ airflow_of() { # suite
         migrations) echo 2.11.2 "${AIRFLOW_VERSIONS[@]}" ;;
         health) echo 2.10.5 2.11.2 "${AIRFLOW_VERSIONS[@]}" ;;
         differential-*) echo 2.10.5 "${1#*-}" ;;
-        live-*) echo "${1#*-}" ;;
+        pickles) echo 2.11.2 "$oldest" "$newest" ;;
+        schedule-* | commits-* | live-*) echo "${1#*-}" ;;
     esac
 }
 
@@ -89,8 +95,8 @@ exec_suite() { # suite
         security | restore | replication) exec "test/$1" ;;
         leaks) exec test/leaks 100000 5000 ;;
         fuzz) exec test/fuzz/run 35 ;;
-        upgrade | crash | faults | monitoring) exec "test/$1/run" ;;
-        health | throttle | migrations | watch) exec "test/airflow/$1" ;;
+        upgrade | crash | races | faults | monitoring) exec "test/$1/run" ;;
+        health | throttle | migrations | watch | pickles) exec "test/airflow/$1" ;;
         *-*)
             if [ "$kind" = differential ] && [ "$version" != "$newest" ]; then
                 variants=(--variant plain --variant defaults --variant commit)
