@@ -94,9 +94,10 @@ phase_name(const MigrationStatus *status)
 		return "replaying";
 	if (session->waits_for_migration)
 		return "waiting for another migration";
+	if (session->holds_lock && is_between_transactions(session))
+		return "holding the advisory lock only";
 	if (session->holds_lock)
-		return is_between_transactions(session) ? "holding the advisory lock only"
-												: "starting or finishing";
+		return "starting or finishing";
 	if (is_between_transactions(session))
 		return "between transactions";
 	if (status->progress.phase != NULL)
