@@ -83,7 +83,7 @@ compare_keys(const DictKey *a, const DictKey *b)
 }
 
 static int
-compare_keys_and_places(const void *a, const void *b, void *ignored)
+compare_keys_and_places(const void *a, const void *b, void *ignored pg_attribute_unused())
 {
 	int order = compare_keys(a, b);
 
