@@ -95,7 +95,8 @@ phase_name(const MigrationStatus *status)
 	if (session->waits_for_migration)
 		return "waiting for another migration";
 	if (session->holds_lock)
-		return "starting or finishing";
+		return is_between_transactions(session) ? "holding the advisory lock only"
+												: "starting or finishing";
 	if (is_between_transactions(session))
 		return "between transactions";
 	if (status->progress.phase != NULL)
