@@ -37,6 +37,10 @@
 #define MAX_JSONB_BYTES JENTRY_OFFLENMASK
 #define ENTRY_BYTES 4
 
+/* A value with less than that is not near any limit. */
+#define MANY_LEVELS 50
+#define MANY_BYTES 1048576
+
 /* What is in a value, at any depth. */
 #define HAS_LOST 0x01	  /* json.dumps() raises an exception */
 #define HAS_SEQUENCE 0x02 /* in 3.3, it does not */
@@ -97,21 +101,36 @@ form_of_key(const PythonValue *key)
 	}
 }
 
-/* (Keys that become one in 3.3 only, as "a" and "a\0", all count.) */
+static JsonForm
+form_of_entries(const PythonItems *entries, int level)
+{
+	JsonForm form = {0};
+
+	for (int i = 0; i < entries->count && (form.flags & HAS_LOST) == 0; i += 2)
+	{
+		form_add(&form, form_of_key(&entries->values[i]));
+		form_add(&form, form_of(&entries->values[i + 1], level));
+	}
+	return form;
+}
+
+/*
+ * Values that were overwritten do not count, but are looked for only where it may matter: few confs have
+ * any. (Keys that become one in 3.3 only, as "a" and "a\0", all count.)
+ */
 static JsonForm
 form_of_dict(const PythonItems *dict, int level)
 {
-	JsonForm form = {0};
-	PythonItems *items = python_dict_items(dict);
+	JsonForm form = form_of_entries(dict, level);
 
-	for (int i = 0; i < items->count && (form.flags & HAS_LOST) == 0; i += 2)
+	if (form.flags != 0 || form.height > MANY_LEVELS || form.bytes > MANY_BYTES)
 	{
-		form_add(&form, form_of_key(&items->values[i]));
-		form_add(&form, form_of(&items->values[i + 1], level));
+		PythonItems *left = python_dict_items(dict);
+
+		form = form_of_entries(left, level);
+		pfree(left->values);
+		pfree(left);
 	}
-	if (items->values != NULL)
-		pfree(items->values);
-	pfree(items);
 	return form;
 }
 
