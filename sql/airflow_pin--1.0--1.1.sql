@@ -76,6 +76,16 @@ COMMENT ON PROCEDURE airflow_pin.await_commit(text, text, interval, interval) IS
 'Returns when a commit of a DAG is parsed, so that pin(dag_id, bundle_version => …) pins its version. dag.bundle_version is no sign of that: within [core] min_serialized_dag_update_interval after a change Airflow gives new runs a commit that it has not looked at; see setting airflow_pin.min_serialized_dag_update_interval. Looks once in poll (at least 10 ms), and holds no snapshot and no lock between looks. Errors: 02000 at the timeout, with what is parsed instead; 25001 inside a transaction block; 22004 an argument is NULL; 22023 timeout or poll out of range; 42P01 no Airflow 3 tables.';
 REVOKE ALL ON PROCEDURE airflow_pin.await_commit(text, text, interval, interval) FROM PUBLIC;
 
+CREATE FUNCTION airflow_pin.next_runs(
+        dag_id text, version_number integer DEFAULT NULL, count integer DEFAULT 5, after timestamptz DEFAULT NULL,
+        OUT logical_date timestamptz, OUT data_interval_start timestamptz,
+        OUT data_interval_end timestamptz, OUT run_after timestamptz)
+    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_next_runs';
+COMMENT ON FUNCTION airflow_pin.next_runs(text, integer, integer, timestamptz) IS
+'The next runs that a version''s schedule gives, as its Airflow''s own timetable would reckon them; nothing is changed. version_number NULL: the version of the pin in force, without one the latest. Begins after the newest scheduled or backfill run, each run being created when it is due (run_after); limits on active runs, and whether the DAG is paused, are not looked at. after: only runs that are due later; a cron schedule is asked as if it were that moment and all runs up to it had been, so that it may be in the past. Of @continuous one row comes, of no schedule none; where Airflow would log an error and create no further run, a NOTICE says why; another, where the schedule depends on which croniter Airflow has. Errors: 42704 no such DAG, P0002 no such version, 0A000 a schedule that cannot be computed (assets, partitions, events, a plugin''s timetable, random cron values, a time zone that the server lacks) or serialized in an unknown format, 22023 count not between 1 and 10000, 22008 after is out of range, 54000 too many runs come before it, 22004 dag_id or count is NULL, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+
+REVOKE ALL ON FUNCTION airflow_pin.next_runs(text, integer, integer, timestamptz) FROM PUBLIC;
+
 COMMENT ON FUNCTION airflow_pin.attach(name, interval) IS
 'Puts the triggers on Airflow''s dag_run, task_instance, serialized_dag, dag_version and dag_code, so that pins are in force, and mends what a restore or a switchover has left of the extension''s own triggers and sequences; lets the tables'' owner read the extension''s tables, for pg_dump; does nothing where all is well. Needs a superuser, or the tables'' owner with EXECUTE on the functions of the triggers, and SHARE ROW EXCLUSIVE on the tables: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Returns nothing. Other errors: 42P01 no Airflow 3 tables, 42703 dag_run lacks a column of Airflow 3, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 55000 attached to another schema, 42501 the tables have several owners, their schema has another one, or the caller is not their owner, 22023 lock_timeout out of range.';
 
@@ -84,6 +94,22 @@ CREATE FUNCTION airflow_pin.grant_dump_rights()
 COMMENT ON FUNCTION airflow_pin.grant_dump_rights() IS
 'Lets the role that owns Airflow''s tables read the tables of the extension, so that a pg_dump by that role works and has the pins in it. CREATE EXTENSION, ALTER EXTENSION UPDATE and attach() call it. Returns false where there are no tables of Airflow, or in several schemas: attach() does it then. Errors: none of its own.';
 REVOKE ALL ON FUNCTION airflow_pin.grant_dump_rights() FROM PUBLIC;
+
+---------------------------------------------------------------------------------------------------
+-- Before and during "airflow db migrate"
+---------------------------------------------------------------------------------------------------
+
+COMMENT ON COLUMN airflow_pin.finding.severity IS
+'ok, info, unknown (it could not be looked at; message says why), warning, or critical (mend it before you go on: the migration fails or hangs, or Airflow does not come up after it, or work that is going on is cut off).';
+
+COMMENT ON FUNCTION airflow_pin.preflight(text) IS
+'Every check before "airflow db migrate" in one list, worst first; target is the Airflow version to migrate to, as 3.3.2. Checks: airflow_schema, target, revision, fab_provider, standby, paused_dags, heartbeats, sessions, in_flight, queued_long, callbacks, lock_holders, idle_in_transaction, prepared_transactions, migration_lock, long_transactions, autovacuum, wraparound, table_sizes, leftovers, dead_rows, disk_space, sequences, dependent_views, foreign_triggers, deferred_triggers, publications, replica_identity, foreign_keys, dependent_expressions, dependent_objects, taken_names, needed_names, repeated_keys, owners, schema_privileges, extensions, invalid_indexes, unvalidated_constraints, time_zone, timeouts, read_only, event_triggers, connections, replication_slots, archiver, and those of fab_report() and bad_rows(). Waits for no lock on Airflow''s tables; a check that cannot be made has severity unknown and says why. Error: 22023 target is not a version.';
+
+COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
+'Has preflight() no critical finding? false, too, in a database without Airflow, at a revision that is not known, or on a standby. Error: 22023 target is not a version, or of a release that is not known.';
+
+COMMENT ON FUNCTION airflow_pin.migration_status() IS
+'For \watch beside "airflow db migrate": a row for each session that migrates, or one that says not running. verdict: working, blocked (by a lock, a synchronous standby, or I/O that does not happen), idle in transaction (its client sends nothing for 5 s), stalled (active, but no CPU time and no I/O for 3 s of watching, on Linux only; or a session that holds the advisory lock of a migration and does not migrate) or not running. evidence says why, next_action what to do. revision is the one that is being applied, relation and phase what is done to which table. done_bytes, total_bytes and percent are those of one operation: a rewrite (table and indexes), an index, a VACUUM, or an UPDATE of all rows; NULL where nothing can be measured. bytes_per_second is since the previous call in the same session, eta the time left of the operation, by all that this session has seen of it; both NULL at the first call. running_for: age of the transaction, that is of the revision. blocked_by is as in pg_blocking_pids(); root_blocker is the end of the chain and end_sql ends it. revisions_left, left_low and left_high count what is not committed, up to the newest known release, as migration_plan(). Never waits for a lock. A caller who is not a member of pg_monitor needs EXECUTE on migration_plan() and locks(), too, and does not see statements of others. Error: 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
 
 ---------------------------------------------------------------------------------------------------
 -- At last, when all tables are there
