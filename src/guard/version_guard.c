@@ -111,7 +111,9 @@ static void
 find_pin(void *arg)
 {
 	VersionChange *change = arg;
-	const Pin *pin = version_row_pin(change->trigger, change->table, &change->dag_id);
+	bool for_rollback;
+	const Pin *pin =
+		version_row_pin(change->trigger, change->table, &change->dag_id, &for_rollback);
 
 	if (pin == NULL)
 	{

@@ -289,6 +289,16 @@ pins_ruling(const PinList *list, TimestampTz at)
 	return NULL;
 }
 
+/* Is one of the pins in force or scheduled, rather than over? */
+bool
+pins_are_left(const PinList *list, TimestampTz at)
+{
+	for (int i = 0; i < list->count; i++)
+		if (at < list->pins[i].expires_at)
+			return true;
+	return false;
+}
+
 /*
  * The pin, in force or scheduled, that holds a version as it is, or NULL. One that only observes
  * holds nothing.

@@ -71,6 +71,7 @@ extern const char *run_type_names(void);
 extern PinList *pins_read(const char *dag_id, size_t length);
 extern PinList *pins_copy(const PinList *list, MemoryContext context);
 extern const Pin *pins_ruling(const PinList *list, TimestampTz at);
+extern bool pins_are_left(const PinList *list, TimestampTz at);
 extern const Pin *pins_holding(const PinList *list, const pg_uuid_t *version, TimestampTz at);
 
 #endif
