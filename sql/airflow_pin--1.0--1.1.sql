@@ -65,3 +65,6 @@ BEGIN
     END LOOP;
 END $$;
 DROP FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text);
+
+COMMENT ON FUNCTION airflow_pin.status() IS
+'Are pins in force? One row an item: in_force (the answer: yes only if a run that a role with the right to insert runs inserts now into any pinned DAG would be held, no, or unknown where nothing is known to keep it from that but the revision of Airflow is not known), extension, library, airflow_schema, airflow_revision, each trigger on Airflow''s tables (present, missing or disabled), enabled, unpinned_dags, pins. state says how it is, detail what that means and how to mend it. Never waits for a lock.';

@@ -34,16 +34,17 @@ resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVer
 {
 	PinList *pins = pins_read(request->dag_id, strlen(request->dag_id));
 	const char *hint;
-	const char *obstacle = pins_obstacle(tables->dag_run, &hint);
+	const char *obstacle = pins_obstacle(tables->schema, &hint);
 	ErrorData *problem;
 
 	if (obstacle != NULL)
 	{
-		*decision = (Decision){.action = RUN_LATEST,
-							   .has_effective = true,
-							   .effective = *latest,
-							   .effective_commit = request->commit,
-							   .detail = psprintf("Pins are not in force. %s %s", obstacle, hint)};
+		*decision = (Decision){
+			.action = RUN_LATEST,
+			.has_effective = true,
+			.effective = *latest,
+			.effective_commit = request->commit,
+			.detail = psprintf("Pins are not in force. %s %s", obstacle, hint ? hint : "")};
 		return;
 	}
 	decide_run(tables, request, pins_ruling(pins, GetCurrentTimestamp()), decision);

@@ -17,7 +17,6 @@
 #include "airflow/attached_triggers.h"
 #include "airflow/revision.h"
 #include "airflow/schema.h"
-#include "airflow/tables.h"
 #include "attach/in_force.h"
 #include "pin/pin.h"
 #include "relation/relation.h"
@@ -199,13 +198,6 @@ report_pins(StatusReport *status)
 					row_text(0, 3)));
 }
 
-/* GuardedCall: may work be done on Airflow's tables in their owner's name? Takes no lock. */
-static void
-check_ownership(void *arg)
-{
-	(void) airflow_dag_run(((StatusReport *) arg)->schema);
-}
-
 /* What pins being in force means here. */
 static const char *
 meaning_in_force(const StatusReport *status)
@@ -223,19 +215,16 @@ static void
 report_in_force(StatusReport *status)
 {
 	const char *obstacle = status->obstacle;
+	const char *state = "no";
 	const char *hint = NULL;
-	ErrorData *error;
 
 	if (obstacle == NULL && !airflow_has_versions(status->schema))
 		obstacle = "These are not the tables of Airflow 3: run \"airflow db migrate\" first.";
-	if (obstacle == NULL && (error = guarded_call(check_ownership, status)) != NULL)
-	{
-		obstacle = psprintf("%s.", error->message);
-		hint = error->hint;
-	}
 	if (obstacle == NULL)
-		obstacle = pins_obstacle(dag_run_relation(status), &hint);
-	report(status, "in_force", obstacle ? "no" : "yes",
+		obstacle = pins_obstacle(status->schema, &hint);
+	if (obstacle == NULL && (obstacle = pins_doubt(status->schema, &hint)) != NULL)
+		state = "unknown";
+	report(status, "in_force", obstacle ? state : "yes",
 		   obstacle ? psprintf("%s%s%s", obstacle, hint ? " " : "", hint ? hint : "")
 					: meaning_in_force(status));
 }
