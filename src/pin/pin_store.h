@@ -44,6 +44,7 @@ typedef struct PastPin
 	int32 version_number;
 	char *commit;
 	bool in_force;
+	bool has_no_end; /* it would rule for ever, if it were not moved */
 } PastPin;
 
 extern void pin_store_lock(const char *dag_id);
