@@ -4,7 +4,7 @@
  *
  * Whatever reads or writes another column for a run of a pinned DAG, or to keep its version, has it
  * here: status() and pin() look at this list to tell an Airflow that is not understood.
- * test/sql/needed_columns.sql takes each column of these tables away, one by one, and compares.
+ * test/sql/airflow_needed_columns.sql takes each column of these tables away, one by one, and compares.
  */
 #include "needed_columns.h"
 

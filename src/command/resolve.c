@@ -17,17 +17,13 @@
 #include "attach/in_force.h"
 #include "command/find_version.h"
 #include "dag/version.h"
-#include "instances/plan_check.h"
 #include "pin/pin.h"
 #include "run/decide.h"
-#include "util/guarded.h"
+#include "run/next_run.h"
 
 PG_FUNCTION_INFO_V1(airflow_pin_resolve);
 
-/*
- * The trigger's own decision about a run that Airflow would create now, and what the commit would
- * make of it.
- */
+/* What becomes of a run that Airflow would create now, if pins are in force. */
 static void
 resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVersion *latest,
 			Decision *decision)
@@ -35,7 +31,6 @@ resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVer
 	PinList *pins = pins_read(request->dag_id, strlen(request->dag_id));
 	const char *hint;
 	const char *obstacle = pins_obstacle(tables->schema, &hint);
-	ErrorData *problem;
 
 	if (obstacle != NULL)
 	{
@@ -47,19 +42,7 @@ resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVer
 			.detail = psprintf("Pins are not in force. %s %s", obstacle, hint ? hint : "")};
 		return;
 	}
-	decide_run(tables, request, pins_ruling(pins, GetCurrentTimestamp()), decision);
-	if (decision->action != RUN_REWRITE)
-		return;
-	problem = plan_problem(tables, request->dag_id, &decision->effective, true);
-	if (problem != NULL)
-	{
-		decision->action = RUN_FAILED;
-		decision->has_effective = false;
-		decision->detail =
-			psprintf("The task instances of the pinned version cannot be computed: %s",
-					 error_sentences(problem));
-		decision->hint = plan_problem_hint(problem);
-	}
+	decide_next_run(tables, request, pins_ruling(pins, GetCurrentTimestamp()), decision);
 }
 
 static Datum

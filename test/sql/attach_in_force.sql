@@ -1,5 +1,5 @@
 -- in_force of status() is yes only if a run that Airflow's role inserts now would be held: everything that can keep it
--- from that, apart from triggers and sequences (attach.sql) and columns (needed_columns.sql). pin() and resolve() agree.
+-- from that, apart from triggers and sequences (attach_detach.sql) and columns (airflow_needed_columns.sql). pin() and resolve() agree.
 \set ECHO none
 \getenv abs_srcdir PG_ABS_SRCDIR
 \i :abs_srcdir/fixtures/begin.sql
