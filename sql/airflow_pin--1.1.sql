@@ -57,6 +57,8 @@ CREATE TABLE airflow_pin.pinned_version (
     schedule         text NOT NULL DEFAULT 'latest'
                      CONSTRAINT pinned_version_schedule_check
                      CHECK (schedule OPERATOR(pg_catalog.=) ANY (ARRAY['pinned', 'latest'])),
+    airflow_revision text,
+    content_updated_at timestamptz,
     PRIMARY KEY (dag_id, valid_from)
 );
 COMMENT ON TABLE airflow_pin.pinned_version IS
@@ -94,6 +96,10 @@ COMMENT ON COLUMN airflow_pin.pinned_version.history_id IS
 'The row of pin_history with which this pin began.';
 COMMENT ON COLUMN airflow_pin.pinned_version.schedule IS
 'Whose schedule and limits the DAG has: pinned (those of the pinned version) or latest (those of the latest version, as Airflow has it).';
+COMMENT ON COLUMN airflow_pin.pinned_version.airflow_revision IS
+'Revision of Airflow''s tables (alembic_version) when pinned; NULL: not known, or the pin has followed a migration since.';
+COMMENT ON COLUMN airflow_pin.pinned_version.content_updated_at IS
+'When Airflow had last written the serialized DAG (its last_updated) when pinned; NULL: not known. With airflow_revision it tells what a migration has changed since.';
 
 CREATE TABLE airflow_pin.pin_lock (
     dag_id text COLLATE "C" PRIMARY KEY
@@ -359,7 +365,7 @@ COMMENT ON FUNCTION airflow_pin.detach() IS
 CREATE FUNCTION airflow_pin.status(OUT item text, OUT state text, OUT detail text)
     RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_status';
 COMMENT ON FUNCTION airflow_pin.status() IS
-'Are pins in force? One row an item: in_force (the answer: yes only if a run that a role with the right to insert runs inserts now into any pinned DAG would be held, no, or unknown where nothing is known to keep it from that but the revision of Airflow is not known), extension, library, airflow_schema, airflow_revision, each trigger on Airflow''s tables (present, missing or disabled), enabled, unpinned_dags, pins. state says how it is, detail what that means and how to mend it. Never waits for a lock.';
+'Are pins in force? One row an item: in_force (the answer: yes only if a run that a role with the right to insert runs inserts now into any pinned DAG would be held, no, or unknown where nothing is known to keep it from that but the revision of Airflow is not known), extension, library, airflow_schema, airflow_revision, each trigger on Airflow''s tables (present, missing or disabled), enabled, unpinned_dags, version_guard (on or off: are pinned versions kept; the detail names who holds the lock of migrations, and the statement that ends that), pins, changed_pins (how many pinned versions were changed in place or deleted, and of which DAGs). state says how it is, detail what that means and how to mend it. Never waits for a lock.';
 
 CREATE FUNCTION airflow_pin.pin(
         dag_id text,

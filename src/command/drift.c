@@ -137,7 +137,7 @@ drift_find(const AirflowTables *tables, const char *dag_id, const Pin *pin,
 		drift_add(drift, comparison.tasks_differ, "tasks_differ");
 		drift_add(drift, comparison.schedule_differs, "schedule_differs");
 	}
-	is_changed = texts_differ(pin->dag_hash, pinned.dag_hash);
+	is_changed = pinned_content_changed(tables, &pin->content, &pinned);
 	drift_add(drift, is_changed || texts_differ(pin->source_code_hash, latest->source_code_hash),
 			  "content_changed");
 	if (guarded_call(find_commit, &comparison) == NULL)

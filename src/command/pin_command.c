@@ -77,6 +77,7 @@ find_version(const AirflowTables *tables, FunctionCallInfo fcinfo, PinSpec *spec
 		raise_no_such_version(tables, spec->dag_id, version->number);
 	version_lock_content(tables, version);
 	spec->version = version;
+	pinned_content_read(tables, version, &spec->content);
 	if (spec->commit == NULL)
 		spec->commit = version_commit(tables, spec->dag_id, version, &latest);
 	else

@@ -25,9 +25,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "airflow/migration.h"
 #include "airflow/tables.h"
 #include "dag/serialized_dag.h"
+#include "guard/follow_migration.h"
 #include "guard/version_row.h"
 #include "pin/pin.h"
 #include "settings.h"
@@ -49,7 +49,7 @@ typedef struct VersionChange
 	char *dag_id;
 	pg_uuid_t pinned;
 	pg_uuid_t next;
-	char *pinned_hash; /* of the content that was pinned; NULL: unknown */
+	PinnedContent content; /* that was pinned */
 	bool is_pinned;
 } VersionChange;
 
@@ -86,17 +86,22 @@ find_pin(void *arg)
 		return;
 	change->is_pinned = true;
 	change->pinned = pin->dag_version_id;
-	change->pinned_hash = copy_text(pin->dag_hash);
+	change->content = pin->content;
+	change->content.dag_hash = copy_text(pin->content.dag_hash);
+	change->content.airflow_revision = copy_text(pin->content.airflow_revision);
 }
 
-/* GuardedCall: what a migration does to a version is not held back. */
+/* GuardedCall: what a migration does to a version is not held back; the pin follows. */
 static void
 let_migration_pass(void *arg)
 {
 	VersionChange *change = arg;
 
-	if (airflow_is_migrating(RelationGetRelid(change->trigger->tg_relation)))
-		change->is_pinned = false;
+	if (!change_is_migrations(change->trigger))
+		return;
+	change->is_pinned = false;
+	if (strcmp(change->table->name, "serialized_dag") == 0)
+		follow_migration(change->trigger, change->dag_id);
 }
 
 /* Columns of a version's row that say which row it is, and since when. */
@@ -246,7 +251,10 @@ check_divertible(VersionChange *change)
 	Jsonb *data = serialized_dag_outline(&change->tables, &change->pinned, &hash);
 	int number = SPI_fnumber(desc, "data");
 
-	if (change->pinned_hash != NULL && (hash == NULL || strcmp(hash, change->pinned_hash) != 0))
+	if (change->content.dag_hash != NULL &&
+		(hash == NULL ||
+		 pinned_content_changed(&change->tables, &change->content,
+								&(DagVersion){.id = change->pinned, .dag_hash = hash})))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the version's content is not what was pinned any more")));
 	refuse_deadlines(data);

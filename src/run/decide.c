@@ -145,14 +145,6 @@ source_changed(const Pin *pin, const DagVersion *current)
 		   strcmp(pin->source_code_hash, current->source_code_hash) != 0;
 }
 
-/* Is the version no longer what was pinned? Only Airflow's writing over it in place does that. */
-static bool
-content_changed(const Pin *pin, const DagVersion *current)
-{
-	return pin->dag_hash != NULL && current->dag_hash != NULL &&
-		   strcmp(pin->dag_hash, current->dag_hash) != 0;
-}
-
 /*
  * Where the commit is from. Airflow can move a version, with its DAG, to another bundle; the pinned
  * commit stays where it is.
@@ -193,7 +185,7 @@ can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *p
 			"Pin a version that is complete, or unpin the DAG.");
 		return false;
 	}
-	if (!is_override && content_changed(pin, target))
+	if (!is_override && pinned_content_changed(tables, &pin->content, target))
 	{
 		decision_fail(
 			decision, FAILURE_CHANGED,
@@ -325,7 +317,7 @@ decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pi
 	if (same_version(request->version, &decision->effective.id) &&
 		same_commit(request->commit, decision->effective_commit) &&
 		(is_override || (!source_changed(pin, &decision->effective) &&
-						 !content_changed(pin, &decision->effective))))
+						 !pinned_content_changed(tables, &pin->content, &decision->effective))))
 	{
 		decision->action = is_override ? RUN_OVERRIDE : RUN_MATCHES;
 		decision->detail =
