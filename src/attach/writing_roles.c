@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 
 #include "relation/relation.h"
+#include "util/guarded.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
@@ -60,27 +61,50 @@ static const char *const settings_sql =
 	"  OR has_any_column_privilege(r.oid, $1, 'INSERT'))"
 	" ORDER BY r.oid = (SELECT relowner FROM pg_class WHERE oid = $1) DESC, r.rolname, n.name";
 
+/* A setting of the server, for guarded_call(). */
+typedef struct ServerSetting
+{
+	const char *name;
+	const char *value;
+} ServerSetting;
+
+/* GuardedCall: the last value in the configuration files, if they have one. */
+static void
+read_configuration(void *arg)
+{
+	ServerSetting *setting = arg;
+	QueryArgs args = {0};
+
+	arg_text(&args, setting->name);
+	query_run("SELECT setting FROM pg_file_settings WHERE lower(name) = $1 AND error IS NULL"
+			  " ORDER BY seqno DESC LIMIT 1",
+			  &args, true, 1);
+	if (SPI_processed > 0)
+		setting->value = row_text(0, 1);
+}
+
 /*
  * What the server has a setting at, whatever this session's role or database say: its current value
- * if that is from there, else the last one in the configuration files, else the default.
+ * if that is from there, else the last one in the configuration files, else the default. The files
+ * are a superuser's to read: for an owner who is none of them the default has to do.
  */
-static const char *const server_sql =
-	"SELECT CASE WHEN s.source IN ('default', 'environment variable', 'configuration file', "
-	"'command line')"
-	" THEN s.setting ELSE coalesce((SELECT f.setting FROM pg_file_settings f WHERE lower(f.name) = "
-	"s.name"
-	"  AND f.error IS NULL ORDER BY f.seqno DESC LIMIT 1), s.boot_val) END"
-	" FROM pg_settings s WHERE s.name = $1";
-
 static const char *
 server_value(const char *name)
 {
 	static KeptPlan plan;
+	ServerSetting setting = {.name = name};
 	QueryArgs args = {0};
 
 	arg_text(&args, name);
-	query_run_kept(&plan, server_sql, &args, 1);
-	return row_required_text(0, 1);
+	query_run_kept(&plan,
+				   "SELECT source IN ('default', 'environment variable', 'configuration file',"
+				   " 'command line'), setting, boot_val FROM pg_settings WHERE name = $1",
+				   &args, 1);
+	if (row_bool(0, 1))
+		return row_required_text(0, 2);
+	setting.value = row_required_text(0, 3);
+	(void) guarded_call(read_configuration, &setting);
+	return setting.value;
 }
 
 static bool
