@@ -42,12 +42,13 @@ change_is_migrations(TriggerData *trigger)
 }
 
 /*
- * Set the new hash in the pins that hold the version as it was. A pin that a command is changing now is
+ * Set the new hash in the pins that hold the version as it was, by its hash or by "pinned_hash" (NULL:
+ * none), which an earlier migration that nobody saw has made that of. A pin that a command is changing now is
  * left out, rather than waited for: the command waits for this row, and then reads its new hash. What
  * has been followed once is not to be explained by the migration again: see pinned_content.c.
  */
 void
-follow_migration(TriggerData *trigger, const char *dag_id)
+follow_migration(TriggerData *trigger, const char *dag_id, const char *pinned_hash)
 {
 	char *version = trigger_column_text(trigger, trigger->tg_trigtuple, "dag_version_id");
 	QueryArgs args = {0};
@@ -58,11 +59,12 @@ follow_migration(TriggerData *trigger, const char *dag_id)
 	arg_text(&args, version);
 	arg_text(&args, trigger_column_text(trigger, trigger->tg_trigtuple, "dag_hash"));
 	arg_text(&args, trigger_column_text(trigger, trigger->tg_newtuple, "dag_hash"));
+	arg_text(&args, pinned_hash);
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
 	query_run("UPDATE airflow_pin.pinned_version SET dag_hash = $4, airflow_revision = NULL"
 			  " WHERE dag_id = $1 AND valid_from IN (SELECT p.valid_from"
 			  " FROM airflow_pin.pinned_version p WHERE p.dag_id = $1"
-			  " AND p.dag_version_id = $2::uuid AND p.dag_hash = $3 FOR UPDATE SKIP LOCKED)",
+			  " AND p.dag_version_id = $2::uuid AND p.dag_hash IN ($3, $5) FOR UPDATE SKIP LOCKED)",
 			  &args, false, 0);
 	owner_scope_leave(&scope);
 	if (SPI_processed > 0)

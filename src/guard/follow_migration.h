@@ -10,6 +10,6 @@
 #include "commands/trigger.h"
 
 extern bool change_is_migrations(TriggerData *trigger);
-extern void follow_migration(TriggerData *trigger, const char *dag_id);
+extern void follow_migration(TriggerData *trigger, const char *dag_id, const char *pinned_hash);
 
 #endif

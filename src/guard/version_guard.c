@@ -51,6 +51,7 @@ typedef struct VersionChange
 	pg_uuid_t next;
 	PinnedContent content; /* that was pinned */
 	bool is_pinned;
+	bool is_unchanged; /* the version, when a migration changes it */
 } VersionChange;
 
 PG_FUNCTION_INFO_V1(airflow_pin_protect_version);
@@ -91,6 +92,21 @@ find_pin(void *arg)
 	change->content.airflow_revision = copy_text(pin->content.airflow_revision);
 }
 
+/* GuardedCall: is the version, before the change, still what was pinned, migrations aside? */
+static void
+check_unchanged(void *arg)
+{
+	VersionChange *change = arg;
+	TriggerData *trigger = change->trigger;
+	DagVersion before = {.id = change->pinned};
+
+	before.dag_hash = trigger_column_text(trigger, trigger->tg_trigtuple, "dag_hash");
+	SPI_connect();
+	airflow_tables(&change->tables, get_namespace_name(RelationGetNamespace(trigger->tg_relation)));
+	change->is_unchanged = !pinned_content_changed(&change->tables, &change->content, &before);
+	SPI_finish();
+}
+
 /* GuardedCall: what a migration does to a version is not held back; the pin follows. */
 static void
 let_migration_pass(void *arg)
@@ -100,8 +116,11 @@ let_migration_pass(void *arg)
 	if (!change_is_migrations(change->trigger))
 		return;
 	change->is_pinned = false;
-	if (strcmp(change->table->name, "serialized_dag") == 0)
-		follow_migration(change->trigger, change->dag_id);
+	if (strcmp(change->table->name, "serialized_dag") != 0)
+		return;
+	(void) guarded_call(check_unchanged, change);
+	follow_migration(change->trigger, change->dag_id,
+					 change->is_unchanged ? change->content.dag_hash : NULL);
 }
 
 /* Columns of a version's row that say which row it is, and since when. */

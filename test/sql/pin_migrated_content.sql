@@ -72,3 +72,17 @@ CALL lab.revision('509b94a1042d');
 SELECT * FROM lab.answers WHERE dag_id = 'later';
 CALL lab.migrate('later', '[{"__type": "deadline_alert"}]');
 SELECT * FROM lab.answers WHERE dag_id = 'later';
+
+-- A migration that nobody saw, and then one that the trigger sees, on the way back.
+CALL lab.revision('509b94a1042d');
+CALL lab.old('twice');
+CALL lab.migrate('twice', '["00000000-0000-0000-0000-000000000001"]');
+CALL lab.revision('55297ae24532');
+BEGIN;
+ALTER TABLE serialized_dag ADD migrated int;
+UPDATE serialized_dag SET data = jsonb_set(data, '{dag,deadline}', '[{"__type": "deadline_alert"}]'), dag_hash = 'back'
+    WHERE dag_version_id = lab.uuid('twice1');
+UPDATE alembic_version SET version_num = 'e79fc784f145';
+COMMIT;
+SELECT dag_hash FROM airflow_pin.pinned_version WHERE dag_id = 'twice';
+SELECT * FROM lab.answers WHERE dag_id = 'twice';
