@@ -386,7 +386,16 @@ CREATE FUNCTION airflow_pin.pin(
         schedule text DEFAULT NULL)
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_pin_1_1';
 COMMENT ON FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text, text) IS
-'Holds new runs of a DAG at a version (NULL: the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. on_mismatch, run_types, allow_override and reruns that are not given stay what they are in the pin in force, which a NOTICE names; without one the pin is rewrite, of all run types, without override, and leaves re-runs to Airflow. run_types => {} means all. Returns the pin. valid_from in the future schedules the move. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 no such commit under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type, reruns or schedule, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 42501 Airflow''s tables have several owners, or their schema has another one, 22004 dag_id is NULL, 40001 the transaction''s snapshot is older than the last change of the DAG''s pins (not under READ COMMITTED).';
+'Holds new runs of a DAG at a version (NULL: the one that was parsed at bundle_version, or without that the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. on_mismatch, run_types, allow_override and reruns that are not given stay what they are in the pin in force, which a NOTICE names; without one the pin is rewrite, of all run types, without override, and leaves re-runs to Airflow. run_types => {} means all. Returns the pin. valid_from in the future schedules the move. With a number, bundle_version names another commit that the DAG had under that version; a NOTICE says where new runs, or runs of the version, have another commit than the one that is proven and pinned. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 the DAG is not parsed at that commit or is not known to have had it under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type, reruns or schedule, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 42501 Airflow''s tables have several owners, or their schema has another one, 22004 dag_id is NULL, 40001 the transaction''s snapshot is older than the last change of the DAG''s pins (not under READ COMMITTED).';
+
+CREATE PROCEDURE airflow_pin.await_commit(
+        dag_id text,
+        bundle_version text,
+        timeout interval DEFAULT '5 min',
+        poll interval DEFAULT '1 s')
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_await_commit';
+COMMENT ON PROCEDURE airflow_pin.await_commit(text, text, interval, interval) IS
+'Returns when a commit of a DAG is parsed, so that pin(dag_id, bundle_version => …) pins its version. dag.bundle_version is no sign of that: within [core] min_serialized_dag_update_interval after a change Airflow gives new runs a commit that it has not looked at; see setting airflow_pin.min_serialized_dag_update_interval. Looks once in poll (at least 10 ms), and holds no snapshot and no lock between looks. Errors: 02000 at the timeout, with what is parsed instead; 25001 inside a transaction block; 22004 an argument is NULL; 22023 timeout or poll out of range; 42P01 no Airflow 3 tables.';
 
 CREATE FUNCTION airflow_pin.unpin(dag_id text, reason text DEFAULT NULL)
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_unpin';
@@ -422,6 +431,14 @@ CREATE FUNCTION airflow_pin.diff(
 COMMENT ON FUNCTION airflow_pin.diff(text, integer, integer) IS
 'What changes between two versions of a DAG. kind: task_added, task_removed, task_changed (item is task_id.field), schedule, setting; values are as in the serialized DAG, NULL where a side has none. No rows where nothing differs, or for a NULL. Errors: 42704 no such DAG, P0002 no such version, or its serialized DAG is gone, 0A000 serialized in an unknown format, 22P02 or 22P05 no JSON that PostgreSQL can hold, 54000 larger than can be read, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
 
+CREATE FUNCTION airflow_pin.next_runs(
+        dag_id text, version_number integer DEFAULT NULL, count integer DEFAULT 5, after timestamptz DEFAULT NULL,
+        OUT logical_date timestamptz, OUT data_interval_start timestamptz,
+        OUT data_interval_end timestamptz, OUT run_after timestamptz)
+    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_next_runs';
+COMMENT ON FUNCTION airflow_pin.next_runs(text, integer, integer, timestamptz) IS
+'The next runs that a version''s schedule gives, as its Airflow''s own timetable would reckon them; nothing is changed. version_number NULL: the version of the pin in force, without one the latest. Begins after the newest scheduled or backfill run, each run being created when it is due (run_after); limits on active runs, and whether the DAG is paused, are not looked at. after: only runs that are due later; a cron schedule is asked as if it were that moment and all runs up to it had been, so that it may be in the past. Of @continuous one row comes, of no schedule none; where Airflow would log an error and create no further run, a NOTICE says why; another, where the schedule depends on which croniter Airflow has. Errors: 42704 no such DAG, P0002 no such version, 0A000 a schedule that cannot be computed (assets, partitions, events, a plugin''s timetable, random cron values, a time zone that the server lacks) or serialized in an unknown format, 22023 count not between 1 and 10000, 22008 after is out of range, 54000 too many runs come before it, 22004 dag_id or count is NULL, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+
 CREATE FUNCTION airflow_pin.prune_decisions(older_than interval DEFAULT '90 days')
     RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'airflow_pin_prune_decisions';
 COMMENT ON FUNCTION airflow_pin.prune_decisions(interval) IS
@@ -446,7 +463,7 @@ COMMENT ON TYPE airflow_pin.finding IS
 COMMENT ON COLUMN airflow_pin.finding.check_name IS
 'Which check found it, as preflight() and the others list them.';
 COMMENT ON COLUMN airflow_pin.finding.severity IS
-'ok, info, unknown (it could not be looked at; message says why), warning, or critical (mend it before you go on).';
+'ok, info, unknown (it could not be looked at; message says why), warning, or critical (mend it before you go on: the migration fails or hangs, or Airflow does not come up after it, or work that is going on is cut off).';
 COMMENT ON COLUMN airflow_pin.finding.object IS
 'What it is about: a table, a column, a session, a DAG, a figure''s table; NULL: the whole database.';
 COMMENT ON COLUMN airflow_pin.finding.value IS
@@ -495,13 +512,13 @@ CREATE FUNCTION airflow_pin.preflight(target text DEFAULT NULL)
     RETURNS SETOF airflow_pin.finding LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'airflow_pin_preflight';
 COMMENT ON FUNCTION airflow_pin.preflight(text) IS
-'Every check before "airflow db migrate" in one list, worst first; target is the Airflow version to migrate to, as 3.3.2. Checks: airflow_schema, target, revision, fab_provider, paused_dags, heartbeats, sessions, in_flight, queued_long, lock_holders, idle_in_transaction, prepared_transactions, long_transactions, autovacuum, wraparound, table_sizes, leftovers, dead_rows, disk_space, sequences, dependent_views, foreign_triggers, deferred_triggers, publications, replica_identity, foreign_keys, dependent_expressions, dependent_objects, taken_names, owners, schema_privileges, extensions, invalid_indexes, unvalidated_constraints, time_zone, timeouts, read_only, event_triggers, connections, replication_slots, archiver, and those of fab_report() and bad_rows(). Waits for no lock on Airflow''s tables; a check that cannot be made has severity unknown and says why. Error: 22023 target is not a version.';
+'Every check before "airflow db migrate" in one list, worst first; target is the Airflow version to migrate to, as 3.3.2. Checks: airflow_schema, target, revision, fab_provider, standby, paused_dags, heartbeats, sessions, in_flight, queued_long, callbacks, lock_holders, idle_in_transaction, prepared_transactions, migration_lock, long_transactions, autovacuum, wraparound, table_sizes, leftovers, dead_rows, disk_space, sequences, dependent_views, foreign_triggers, deferred_triggers, publications, replica_identity, foreign_keys, dependent_expressions, dependent_objects, taken_names, needed_names, repeated_keys, owners, schema_privileges, extensions, invalid_indexes, unvalidated_constraints, time_zone, timeouts, read_only, event_triggers, connections, replication_slots, archiver, and those of fab_report() and bad_rows(). Waits for no lock on Airflow''s tables; a check that cannot be made has severity unknown and says why. Error: 22023 target is not a version.';
 
 CREATE FUNCTION airflow_pin.is_ready(target text DEFAULT NULL)
     RETURNS boolean LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'airflow_pin_is_ready';
 COMMENT ON FUNCTION airflow_pin.is_ready(text) IS
-'Has preflight() no critical finding? false, too, in a database without Airflow. Error as preflight().';
+'Has preflight() no critical finding? false, too, in a database without Airflow, at a revision that is not known, or on a standby. Error: 22023 target is not a version, or of a release that is not known.';
 
 CREATE FUNCTION airflow_pin.fab_report(max_rows bigint DEFAULT 1000000,
                                        max_time interval DEFAULT '0.5 s')
@@ -592,7 +609,7 @@ CREATE FUNCTION airflow_pin.migration_status(
     RETURNS SETOF record LANGUAGE c SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'airflow_pin_migration_status';
 COMMENT ON FUNCTION airflow_pin.migration_status() IS
-'For \watch beside "airflow db migrate": a row for each session that migrates, or one that says not running. verdict: working, blocked (by a lock, a synchronous standby, or I/O that does not happen), idle in transaction (its client sends nothing for 5 s), stalled (active, but no CPU time and no I/O for 3 s of watching; on Linux only) or not running. evidence says why, next_action what to do. revision is the one that is being applied, relation and phase what is done to which table. done_bytes, total_bytes and percent are those of one operation: a rewrite (table and indexes), an index, a VACUUM, or an UPDATE of all rows; NULL where nothing can be measured. bytes_per_second is since the previous call in the same session, eta the time left of the operation, by all that this session has seen of it; both NULL at the first call. running_for: age of the transaction, that is of the revision. blocked_by is as in pg_blocking_pids(); root_blocker is the end of the chain and end_sql ends it. revisions_left, left_low and left_high count what is not committed, up to the newest known release, as migration_plan(). Never waits for a lock. A caller who is not a member of pg_monitor needs EXECUTE on migration_plan() and locks(), too, and does not see statements of others. Error: 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+'For \watch beside "airflow db migrate": a row for each session that migrates, or one that says not running. verdict: working, blocked (by a lock, a synchronous standby, or I/O that does not happen), idle in transaction (its client sends nothing for 5 s), stalled (active, but no CPU time and no I/O for 3 s of watching, on Linux only; or a session that holds the advisory lock of a migration and does not migrate) or not running. evidence says why, next_action what to do. revision is the one that is being applied, relation and phase what is done to which table. done_bytes, total_bytes and percent are those of one operation: a rewrite (table and indexes), an index, a VACUUM, or an UPDATE of all rows; NULL where nothing can be measured. bytes_per_second is since the previous call in the same session, eta the time left of the operation, by all that this session has seen of it; both NULL at the first call. running_for: age of the transaction, that is of the revision. blocked_by is as in pg_blocking_pids(); root_blocker is the end of the chain and end_sql ends it. revisions_left, left_low and left_high count what is not committed, up to the newest known release, as migration_plan(). Never waits for a lock. A caller who is not a member of pg_monitor needs EXECUTE on migration_plan() and locks(), too, and does not see statements of others. Error: 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
 
 CREATE FUNCTION airflow_pin.status_report(label text)
     RETURNS text LANGUAGE c SET search_path = pg_catalog, pg_temp
@@ -612,6 +629,7 @@ GRANT EXECUTE ON FUNCTION airflow_pin.status(), airflow_pin.pins(), airflow_pin.
         airflow_pin.migration_status(), airflow_pin.postflight(text), airflow_pin.status_report(text),
         airflow_pin.lost_on_rollback(timestamptz)
     TO pg_monitor;
+REVOKE ALL ON PROCEDURE airflow_pin.await_commit(text, text, interval, interval) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE airflow_pin.drain(interval, interval) FROM PUBLIC;
 GRANT EXECUTE ON PROCEDURE airflow_pin.drain(interval, interval) TO pg_monitor;
 

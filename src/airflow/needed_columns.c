@@ -18,6 +18,7 @@ static const NeededColumn needed_columns[] = {
 	{"dag_run", "run_type", TEXTOID},
 	{"dag_run", "state", TEXTOID},
 	{"dag_run", "logical_date", TIMESTAMPTZOID},
+	{"dag_run", "queued_at", TIMESTAMPTZOID},
 	{"dag_run", "start_date", TIMESTAMPTZOID},
 	{"dag_run", "end_date", TIMESTAMPTZOID},
 	{"dag_run", "clear_number", INT4OID},
@@ -50,6 +51,7 @@ static const NeededColumn needed_columns[] = {
 	{"dag", "dag_id", TEXTOID},
 	{"dag", "bundle_name", TEXTOID},
 	{"dag", "bundle_version", TEXTOID},
+	{"dag", "last_parsed_time", TIMESTAMPTZOID},
 
 	{"dag_version", "id", UUIDOID},
 	{"dag_version", "dag_id", TEXTOID},
@@ -65,12 +67,14 @@ static const NeededColumn needed_columns[] = {
 	{"serialized_dag", "data", JSONOID},
 	{"serialized_dag", "data_compressed", BYTEAOID},
 	{"serialized_dag", "created_at", TIMESTAMPTZOID},
+	{"serialized_dag", "last_updated", TIMESTAMPTZOID},
 
 	{"dag_code", "id", UUIDOID},
 	{"dag_code", "dag_id", TEXTOID},
 	{"dag_code", "dag_version_id", UUIDOID},
 	{"dag_code", "source_code_hash", TEXTOID},
 	{"dag_code", "created_at", TIMESTAMPTZOID},
+	{"dag_code", "last_updated", TIMESTAMPTZOID},
 };
 
 /* Number of the column in a table; 0 when it has none of that name and type. Takes no lock. */

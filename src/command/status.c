@@ -19,7 +19,7 @@
 #include "airflow/revision.h"
 #include "airflow/schema.h"
 #include "attach/in_force.h"
-#include "command/changed_pins.h"
+#include "pin/changed_pins.h"
 #include "pin/pin.h"
 #include "relation/relation.h"
 #include "settings.h"

@@ -2,8 +2,8 @@
  * changed_pins.h
  *		Which pins have a version that is not what was pinned any more?
  */
-#ifndef COMMAND_CHANGED_PINS_H
-#define COMMAND_CHANGED_PINS_H
+#ifndef PIN_CHANGED_PINS_H
+#define PIN_CHANGED_PINS_H
 
 #include "postgres.h"
 

@@ -2,8 +2,8 @@
  * drift.h
  *		How a pin and what the DAG has now have drifted apart.
  */
-#ifndef COMMAND_DRIFT_H
-#define COMMAND_DRIFT_H
+#ifndef RUN_DRIFT_H
+#define RUN_DRIFT_H
 
 #include "postgres.h"
 

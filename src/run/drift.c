@@ -7,6 +7,7 @@
  */
 #include "drift.h"
 
+#include "dag/commit.h"
 #include "dag/serialized_dag.h"
 #include "dag/tasks_differ.h"
 #include "run/next_run.h"
