@@ -147,7 +147,7 @@ airflow_pin_keep_version(PG_FUNCTION_ARGS)
 	if (found == NULL)
 		return go_on;
 	pin = *found;
-	if (airflow_is_migrating(RelationGetRelid(trigger->tg_relation)))
+	if (transaction_migrates(RelationGetRelid(trigger->tg_relation)))
 		return go_on;
 	if (!has_parent(trigger, table, dag_id, &pin))
 	{

@@ -10,6 +10,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "pin/pinned_content.h"
+
 typedef enum OnMismatch
 {
 	ON_MISMATCH_REWRITE,
@@ -53,7 +55,7 @@ typedef struct Pin
 	bool hold_reruns; /* reruns => 'pinned' */
 	char *bundle_name;
 	char *bundle_version;
-	char *dag_hash;
+	PinnedContent content;
 	char *source_code_hash;
 } Pin;
 
