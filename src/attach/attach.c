@@ -13,6 +13,7 @@
 #include "airflow/schema.h"
 #include "airflow/tables.h"
 #include "airflow_pin.h"
+#include "attach/dump_rights.h"
 #include "attach/next_ids.h"
 #include "attach/own_triggers.h"
 #include "relation/relation.h"
@@ -118,6 +119,7 @@ prepare_attach(TableDdl *ddl)
 	for (int i = 0; i < OWN_TRIGGERS; i++)
 		mend_own_trigger(ddl, &own_triggers[i]);
 	next_ids_advance();
+	dump_rights_grant(tables.dag_run);
 }
 
 /*
