@@ -76,12 +76,6 @@ COMMENT ON FUNCTION airflow_pin.grant_dump_rights() IS
 REVOKE ALL ON FUNCTION airflow_pin.grant_dump_rights() FROM PUBLIC;
 
 ---------------------------------------------------------------------------------------------------
--- At last, when all tables are there
----------------------------------------------------------------------------------------------------
-
-SELECT airflow_pin.grant_dump_rights();
-
----------------------------------------------------------------------------------------------------
 -- Around a migration
 ---------------------------------------------------------------------------------------------------
 
@@ -102,3 +96,9 @@ COMMENT ON FUNCTION airflow_pin.migration_status() IS
 
 COMMENT ON FUNCTION airflow_pin.status_report(text) IS
 'A few lines of Markdown for those who wait for a migration: what it is at and since when, when the operation at hand ends, what blocks it, what happens next, what is left, how many of the DAGs paused under the label are back, and whether runs are throttled. From migration_status(), baseline(), pause_all() and throttle() of that label, so that the end of an operation is told from the second call in a session on. A label that none of them was given gives a NOTICE with those that there are. Waits for no lock. Errors: 22004 no label, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+
+---------------------------------------------------------------------------------------------------
+-- At last, when all tables are there
+---------------------------------------------------------------------------------------------------
+
+SELECT airflow_pin.grant_dump_rights();
