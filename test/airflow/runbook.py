@@ -61,8 +61,8 @@ UPDATE dag SET is_paused = false;
 STUCK = """
 INSERT INTO dag_run SELECT (jsonb_populate_record(r, '{"id": 2, "run_id": "stuck", "state": "running", "execution_date":
     "2026-11-02", "end_date": null}')).* FROM dag_run r WHERE dag_id = 'billing' LIMIT 1;
-INSERT INTO task_instance SELECT (jsonb_populate_record(t, jsonb_build_object('run_id', 'stuck', 'end_date', NULL, 'state',
-    CASE task_id WHEN 'load' THEN 'running' ELSE 'success' END))).* FROM task_instance t WHERE run_id <> 'stuck';
+INSERT INTO task_instance SELECT (jsonb_populate_record(t, jsonb_build_object('run_id', 'stuck', 'start_date',
+    '2026-11-02', 'end_date', NULL, 'state', CASE task_id WHEN 'load' THEN 'running' ELSE 'success' END))).* FROM task_instance t WHERE run_id <> 'stuck';
 """
 
 # What Airflow 3 has done after the migration.
