@@ -142,7 +142,7 @@ call_for_rows(Oid relation, GuardedCall function, void *arg)
 	ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 					errmsg("rows of table \"%s.%s\" are locked",
 						   get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation)),
-					lockers.sessions ? errdetail("Sessions in the way: %s.", lockers.sessions)
-									 : errdetail("Whoever had them locked has let go of them."),
+					errdetail("Sessions in the way: %s.",
+							  lockers.sessions ? lockers.sessions : "another session"),
 					errhint("Try again when their transactions have ended. Nothing was changed.")));
 }

@@ -62,7 +62,8 @@ STUCK = """
 INSERT INTO dag_run SELECT (jsonb_populate_record(r, '{"id": 2, "run_id": "stuck", "state": "running", "execution_date":
     "2026-11-02", "end_date": null}')).* FROM dag_run r WHERE dag_id = 'billing' LIMIT 1;
 INSERT INTO task_instance SELECT (jsonb_populate_record(t, jsonb_build_object('run_id', 'stuck', 'start_date',
-    '2026-11-02', 'end_date', NULL, 'state', CASE task_id WHEN 'load' THEN 'running' ELSE 'success' END))).* FROM task_instance t WHERE run_id <> 'stuck';
+    '2026-11-02', 'end_date', NULL, 'state', CASE task_id WHEN 'load' THEN 'running' ELSE 'success' END))).*
+    FROM task_instance t WHERE run_id <> 'stuck';
 """
 
 # What Airflow 3 has done after the migration.
@@ -231,6 +232,8 @@ def run_block(world: World, block: Block) -> tuple[int, str]:
 def follow(world: World, block: Block) -> str:
     """Run a block as the page says, and look at what it prints."""
     status, output = run_block(world, block)
+    with open(WORK / "printed", "a") as file:
+        file.write(f"{block}\n{output}\n")
     wrong = re.findall(r"(?m)^.*(?:\berror\b|ERROR|FATAL|Traceback|command not found).*", output)
     missing = missing_output(block, output)
     if status != 0 or wrong:
