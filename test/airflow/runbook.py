@@ -148,7 +148,7 @@ def missing_output(block: Block, output: str) -> list[str]:
         pattern = ".*".join(map(re.escape, " ".join(line.split()).split("…")))
         return any(re.fullmatch(pattern, other) for other in printed)
 
-    return [line for line in block.printed if not re.fullmatch(r"[-+ ]+", line) and not was_printed(line)]
+    return [line for line in block.printed if line.strip("-+ ") and not was_printed(line)]
 
 
 # --- The world -----------------------------------------------------------------------------------------
@@ -304,6 +304,7 @@ def check_gate_stops(world: World, block: Block) -> None:
         called = world.calls.read_text()
         report(f"the gate stops a script {name}",
                (called or status == 0 or not re.search(told, output)) and f"{called!r}, exit status {status}: {output}")
+        world.calls.write_text("")
         output = pasted(world, block.text, **{"PATH": path} | settings)
         called = world.calls.read_text()
         report(f"the gate stops what is pasted {name}",
