@@ -20,6 +20,6 @@ typedef struct OwnTrigger
 extern const OwnTrigger own_triggers[OWN_TRIGGERS];
 
 extern bool own_trigger_is_as_installed(const OwnTrigger *trigger);
-extern bool own_trigger_fires(const OwnTrigger *trigger);
+extern bool own_trigger_fires(const OwnTrigger *trigger, bool replica);
 
 #endif

@@ -252,7 +252,7 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 	run_as_owner(&plan,
 				 "SELECT p.version_number, p.dag_version_id, p.bundle_name, p.bundle_version,"
 				 " p.dag_hash, p.source_code_hash, p.on_mismatch, p.reruns, p.allow_override,"
-				 " p.run_types"
+				 " p.run_types, p.airflow_revision, p.content_updated_at"
 				 " FROM airflow_pin.pin_history h, LATERAL jsonb_populate_record("
 				 "NULL::airflow_pin.pinned_version, h.pin) p WHERE h.id = $1 AND h.pin IS NOT NULL",
 				 &args, 1);
@@ -266,6 +266,9 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 	version->source_code_hash = row_text(0, 6);
 	spec->version = version;
 	settings_of_row(&spec->settings, 7);
+	spec->content.dag_hash = version->dag_hash;
+	spec->content.airflow_revision = row_text(0, 11);
+	spec->content.updated_at = row_timestamp(0, 12);
 	spec->expires_at = DT_NOEND;
 	spec->valid_from = DT_NOBEGIN;
 	return true;
@@ -384,6 +387,11 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		arg_datum(&args, INT8OID, Int64GetDatum(restores));
 	else
 		arg_null(&args, INT8OID);
+	arg_text(&args, spec->content.airflow_revision);
+	if (spec->content.updated_at == DT_NOBEGIN)
+		arg_null(&args, TIMESTAMPTZOID);
+	else
+		arg_timestamp(&args, spec->content.updated_at);
 	run_as_owner(
 		&insert_plan,
 		"WITH event AS (SELECT nextval('airflow_pin.pin_history_id_seq') AS id,"
@@ -391,8 +399,10 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		" pin AS (INSERT INTO airflow_pin.pinned_version AS p (dag_id, valid_from,"
 		" version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
 		" source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at, reason,"
-		" history_id) SELECT $1, event.valid_from, $3, $4, $5, $6, $7, $8, $9, $10,"
-		" $11, $12, $13, $14, event.id FROM event WHERE $13 IS NULL OR $13 > event.valid_from"
+		" history_id, airflow_revision, content_updated_at)"
+		" SELECT $1, event.valid_from, $3, $4, $5, $6, $7, $8, $9, $10,"
+		" $11, $12, $13, $14, event.id, $19, $20 FROM event WHERE $13 IS NULL OR $13 > "
+		"event.valid_from"
 		" RETURNING p, p.*),"
 		" history AS (INSERT INTO airflow_pin.pin_history (id, dag_id, event, reason,"
 		" from_version, to_version, from_bundle_version, to_bundle_version, valid_from,"
