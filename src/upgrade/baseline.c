@@ -220,6 +220,7 @@ airflow_pin_postflight(PG_FUNCTION_ARGS)
 	if (before == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no baseline \"%s\"", label),
+				 errdetail("%s", labels_in_use()),
 				 errhint("Take it before the migration: SELECT * FROM airflow_pin.baseline(%s);",
 						 quote_literal_cstr(label))));
 	now = collect_figures(airflow_schema(), findings);

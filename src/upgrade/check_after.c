@@ -179,6 +179,32 @@ check_pins(const Preflight *preflight)
 	findings_add(preflight->findings, &finding);
 }
 
+/* A limit for the first day, which nobody else remembers: every parse leaves it as it is. */
+static void
+check_throttle(const Preflight *preflight)
+{
+	Finding finding = {.check_name = "throttle", .message = "runs are not throttled"};
+	OwnerScope scope;
+
+	owner_scope_enter(&scope, pin_relation("throttle"));
+	query_run("SELECT label, max_active_runs, to_char(throttled_at, 'YYYY-MM-DD HH24:MI TZ'),"
+			  " throttled_at < clock_timestamp() - interval '1 day' FROM airflow_pin.throttle",
+			  NULL, true, 1);
+	owner_scope_leave(&scope);
+	if (SPI_processed > 0)
+	{
+		finding.severity = row_bool(0, 4) ? SEVERITY_WARNING : SEVERITY_INFO;
+		finding.object = row_required_text(0, 1);
+		finding.value = row_required_text(0, 2);
+		finding.message = psprintf("every DAG is held to %s runs at a time since %s", finding.value,
+								   row_required_text(0, 3));
+		finding.hint = "End it when what was missed has run.";
+		finding.fix_sql =
+			psprintf("SELECT airflow_pin.unthrottle(%s);", quote_literal_cstr(finding.object));
+	}
+	findings_add(preflight->findings, &finding);
+}
+
 static const CatalogCheck statistics_check = {
 	"statistics",
 	"SELECT 'warning', c.relname::text, s.changed::text, s.rows::text,"
@@ -206,6 +232,7 @@ static const NamedCheck checks[] = {
 	{"fab_tables", check_fab_tables},
 	{"heartbeats", check_alive},
 	{"unversioned_tasks", check_unversioned},
+	{"throttle", check_throttle},
 	{"schema", check_schema},
 	{"statistics", check_statistics},
 	{"leftovers", check_leftovers},

@@ -10,5 +10,6 @@
 #include "fmgr.h"
 
 extern char *required_label(FunctionCallInfo fcinfo);
+extern char *labels_in_use(void);
 
 #endif

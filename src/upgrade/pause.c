@@ -22,6 +22,7 @@
 #include "relation/deferred_trigger.h"
 #include "relation/lock_blockers.h"
 #include "relation/relation.h"
+#include "relation/row_lockers.h"
 #include "upgrade/label.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
@@ -58,12 +59,45 @@ lock_dag(const char *schema)
 	return dag;
 }
 
-static void
-dags_begin(OwnerScope *scope, Oid dag)
+/* A statement that locks rows of a table, and is run as its owner. */
+typedef struct RowStatement
 {
-	owner_scope_enter_foreign(scope, dag);
+	Oid table;
+	bool foreign; /* the table is Airflow's */
+	const char *sql;
+	QueryArgs *args;
+} RowStatement;
+
+/* GuardedCall */
+static void
+run_row_statement(void *arg)
+{
+	RowStatement *statement = arg;
+	OwnerScope scope;
+
+	if (statement->foreign)
+		owner_scope_enter_foreign(&scope, statement->table);
+	else
+		owner_scope_enter(&scope, statement->table);
 	(void) set_config_option("lock_timeout", ROW_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	query_run(statement->sql, statement->args, false, 0);
+	owner_scope_leave(&scope);
+}
+
+/* Raises 55P03, naming who is in the way, when a row stays locked. */
+static void
+query_dag_rows(Oid dag, const char *sql, QueryArgs *args)
+{
+	call_for_rows(dag, run_row_statement, &(RowStatement){dag, true, sql, args});
+}
+
+static void
+query_paused_dags(const char *sql, QueryArgs *args)
+{
+	Oid table = pin_relation("paused_dag");
+
+	call_for_rows(table, run_row_statement, &(RowStatement){table, false, sql, args});
 }
 
 /* The first column of the rows of the last query, as a text array. */
@@ -81,18 +115,33 @@ static void
 remember(const char *label, const char *reason, Datum dag_ids)
 {
 	QueryArgs args = {0};
-	OwnerScope scope;
 
 	arg_text(&args, label);
 	arg_text(&args, reason);
 	arg_datum(&args, TEXTARRAYOID, dag_ids);
-	owner_scope_enter(&scope, pin_relation("paused_dag"));
-	query_run("INSERT INTO airflow_pin.paused_dag (label, dag_id, reason)"
-			  " SELECT $1, d, $2 FROM unnest($3) d ON CONFLICT (label, dag_id) DO UPDATE"
-			  " SET reason = excluded.reason, paused_at = excluded.paused_at,"
-			  " paused_by = excluded.paused_by, resumed_at = NULL",
-			  &args, false, 0);
-	owner_scope_leave(&scope);
+	query_paused_dags("INSERT INTO airflow_pin.paused_dag (label, dag_id, reason)"
+					  " SELECT $1, d, $2 FROM unnest($3) d ON CONFLICT (label, dag_id) DO UPDATE"
+					  " SET reason = excluded.reason, paused_at = excluded.paused_at,"
+					  " paused_by = excluded.paused_by, resumed_at = NULL",
+					  &args);
+}
+
+/* DAGs that were paused under another label come back with that label only. */
+static void
+notice_other_labels(const char *label)
+{
+	QueryArgs args = {0};
+
+	arg_text(&args, label);
+	query_paused_dags("SELECT string_agg(format('%s under label \"%s\"', p.count, p.label), ', '"
+					  "  ORDER BY p.label)"
+					  " FROM (SELECT label, count(*) FROM airflow_pin.paused_dag"
+					  "  WHERE label <> $1 AND resumed_at IS NULL GROUP BY label) p",
+					  &args);
+	if (!row_is_null(0, 1))
+		ereport(NOTICE, (errmsg("DAGs that were paused before: %s", row_text(0, 1)),
+						 errhint("airflow_pin.resume() brings each back by the label that it was "
+								 "paused under.")));
 }
 
 /*
@@ -106,7 +155,6 @@ airflow_pin_pause_all(PG_FUNCTION_ARGS)
 	const char *schema = airflow_schema();
 	Oid dag = lock_dag(schema);
 	const char *table = quote_qualified_identifier(schema, "dag");
-	OwnerScope scope;
 	TupleDesc description;
 	Datum values[3];
 	bool nulls[3] = {0};
@@ -115,17 +163,15 @@ airflow_pin_pause_all(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	SPI_connect();
-	dags_begin(&scope, dag);
-	query_run(psprintf("UPDATE %s SET is_paused = true WHERE is_paused IS NOT TRUE"
-					   " RETURNING dag_id::text",
-					   table),
-			  NULL, false, 0);
+	query_dag_rows(dag,
+				   psprintf("UPDATE %s SET is_paused = true WHERE is_paused IS NOT TRUE"
+							" RETURNING dag_id::text",
+							table),
+				   NULL);
 	paused = (int32) SPI_processed;
-	owner_scope_leave(&scope);
 	remember(label, reason, rows_as_array());
-	dags_begin(&scope, dag);
-	query_run(psprintf("SELECT count(*)::int FROM %s", table), NULL, false, 1);
-	owner_scope_leave(&scope);
+	notice_other_labels(label);
+	query_dag_rows(dag, psprintf("SELECT count(*)::int FROM %s", table), NULL);
 	values[0] = Int32GetDatum(row_int(0, 1));
 	values[1] = Int32GetDatum(row_int(0, 1) - paused);
 	values[2] = Int32GetDatum(paused);
@@ -138,18 +184,13 @@ static Datum
 remembered(const char *label, bool resumed)
 {
 	QueryArgs args = {0};
-	OwnerScope scope;
-	Datum dag_ids;
 
 	arg_text(&args, label);
 	arg_datum(&args, BOOLOID, BoolGetDatum(resumed));
-	owner_scope_enter(&scope, pin_relation("paused_dag"));
-	query_run("SELECT dag_id FROM airflow_pin.paused_dag WHERE label = $1"
-			  " AND (resumed_at IS NOT NULL) = $2 ORDER BY dag_id FOR UPDATE",
-			  &args, false, 0);
-	owner_scope_leave(&scope);
-	dag_ids = rows_as_array();
-	return dag_ids;
+	query_paused_dags("SELECT dag_id FROM airflow_pin.paused_dag WHERE label = $1"
+					  " AND (resumed_at IS NOT NULL) = $2 ORDER BY dag_id FOR UPDATE",
+					  &args);
+	return rows_as_array();
 }
 
 static void
@@ -178,15 +219,12 @@ static void
 mark_resumed(const char *label, Datum dag_ids)
 {
 	QueryArgs args = {0};
-	OwnerScope scope;
 
 	arg_text(&args, label);
 	arg_datum(&args, TEXTARRAYOID, dag_ids);
-	owner_scope_enter(&scope, pin_relation("paused_dag"));
-	query_run("UPDATE airflow_pin.paused_dag SET resumed_at = clock_timestamp()"
-			  " WHERE label = $1 AND dag_id = ANY ($2) AND resumed_at IS NULL",
-			  &args, false, 0);
-	owner_scope_leave(&scope);
+	query_paused_dags("UPDATE airflow_pin.paused_dag SET resumed_at = clock_timestamp()"
+					  " WHERE label = $1 AND dag_id = ANY ($2) AND resumed_at IS NULL",
+					  &args);
 }
 
 /* Which DAGs the caller means: $1 the candidates, $2 a tag, $3 a pattern. %s: schema of dag_tag. */
@@ -198,6 +236,8 @@ mark_resumed(const char *label, Datum dag_ids)
 typedef struct ResumeCall
 {
 	const char *label;
+	const char *tag;	  /* or NULL */
+	const char *dag_like; /* or NULL */
 	const char *schema;
 	const char *quoted_schema;
 	Oid dag;
@@ -208,11 +248,7 @@ typedef struct ResumeCall
 static void
 query_dags(ResumeCall *call, const char *sql)
 {
-	OwnerScope scope;
-
-	dags_begin(&scope, call->dag);
-	query_run(sql, &call->args, false, 0);
-	owner_scope_leave(&scope);
+	query_dag_rows(call->dag, sql, &call->args);
 }
 
 /* Tell of some DAGs that nothing was done about; the rows of the last query. */
@@ -239,6 +275,40 @@ notice_gone(ResumeCall *call)
 							  " WHERE d.dag_id = g) ORDER BY g",
 							  call->quoted_schema));
 	notice_left("not in Airflow any more, left");
+}
+
+/*
+ * A condition that no DAG of the label has met, resumed or not, may be a typing error. What there is
+ * instead: $1 are all DAGs of the label.
+ */
+static void
+warn_of_nothing_meant(ResumeCall *call)
+{
+	const char *schema = call->quoted_schema;
+	const char *tag = call->tag ? psprintf(" with tag \"%s\"", call->tag) : "";
+	const char *like = call->dag_like ? psprintf(" %s a dag_id like \"%s\"",
+												 call->tag ? "and" : "with", call->dag_like)
+									  : "";
+	QueryArgs args = {0};
+
+	if (call->tag == NULL && call->dag_like == NULL)
+		return;
+	arg_text(&args, call->label);
+	query_paused_dags("SELECT dag_id FROM airflow_pin.paused_dag WHERE label = $1", &args);
+	call->args.values[0] = rows_as_array();
+	query_dags(call,
+			   psprintf("SELECT string_agg(DISTINCT '\"' || t.name || '\"', ', ') FROM unnest($1) g"
+						" LEFT JOIN %s.dag_tag t ON t.dag_id = g"
+						" HAVING NOT EXISTS (SELECT FROM %s.dag d WHERE " WANTED ")",
+						schema, schema, schema));
+	call->args.values[0] = call->paused;
+	if (SPI_processed > 0)
+		ereport(WARNING,
+				(errmsg("no DAG%s%s was paused under label \"%s\"", tag, like, call->label),
+				 row_is_null(0, 1) ? errdetail("The DAGs of the label have no tags.")
+								   : errdetail("Tags of the label's DAGs: %s.", row_text(0, 1)),
+				 errhint("SELECT dag_id FROM airflow_pin.paused_dag WHERE label = %s; lists them.",
+						 quote_literal_cstr(call->label))));
 }
 
 /* Somebody has unpaused them: they are what they were before pause_all(). */
@@ -317,12 +387,15 @@ airflow_pin_resume(PG_FUNCTION_ARGS)
 	require_label(call.label);
 	call.paused = remembered(call.label, false);
 	arg_datum(&call.args, TEXTARRAYOID, call.paused);
-	arg_text(&call.args, PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	arg_text(&call.args, PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	call.tag = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	call.dag_like = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	arg_text(&call.args, call.tag);
+	arg_text(&call.args, call.dag_like);
 	if (PG_ARGISNULL(3))
 		arg_null(&call.args, INT4OID);
 	else
 		arg_int(&call.args, PG_GETARG_INT32(3));
+	warn_of_nothing_meant(&call);
 	notice_gone(&call);
 	settle_active(&call);
 	notice_paused_again(&call);

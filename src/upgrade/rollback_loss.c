@@ -77,6 +77,9 @@ required_since(FunctionCallInfo fcinfo)
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("since must not be null"),
 						errhint("Give the time at which the backup was taken.")));
+	if (PG_GETARG_TIMESTAMPTZ(0) > GetCurrentTimestamp())
+		ereport(WARNING, (errmsg("since is in the future, where nothing has happened yet"),
+						  errhint("Give the time at which the backup was taken.")));
 	return PG_GETARG_TIMESTAMPTZ(0);
 }
 

@@ -87,6 +87,15 @@ of_label(const char *table, const char *label, const char *sql)
 	return SPI_processed > 0 ? row_text(0, 1) : NULL;
 }
 
+/* The report is of use without, but lacks what was meant where the label is mistyped. */
+static void
+notice_unknown_label(const char *label)
+{
+	ereport(NOTICE,
+			(errmsg("nothing is kept under label \"%s\"", label), errdetail("%s", labels_in_use()),
+			 errhint("Name the label that baseline() and pause_all() were given.")));
+}
+
 /*
  * status_report(label text)
  */
@@ -96,22 +105,32 @@ airflow_pin_status_report(PG_FUNCTION_ARGS)
 	char *label = required_label(fcinfo);
 	MemoryContext caller = CurrentMemoryContext;
 	StringInfoData report;
+	const char *begun;
+	const char *dags;
+	const char *throttled;
 	text *result;
 
 	SPI_connect();
 	initStringInfo(&report);
 	query_run("SELECT to_char(clock_timestamp(), " MINUTE ")", NULL, false, 1);
 	appendStringInfo(&report, "### Airflow: %s, %s\n\n", label, row_text(0, 1));
-	append_line(&report, "Begun",
-				of_label("baseline_figure", label,
-						 "SELECT to_char(min(taken_at), " MINUTE ")"
-						 " FROM airflow_pin.baseline_figure WHERE label = $1"));
+	begun = of_label("baseline_figure", label,
+					 "SELECT to_char(min(taken_at), " MINUTE ")"
+					 " FROM airflow_pin.baseline_figure WHERE label = $1");
+	append_line(&report, "Begun", begun);
 	append_sessions(&report);
-	append_line(&report, "DAGs",
-				of_label("paused_dag", label,
-						 "SELECT count(*) FILTER (WHERE resumed_at IS NULL) || ' paused for it, '"
-						 " || count(resumed_at) || ' brought back'"
-						 " FROM airflow_pin.paused_dag WHERE label = $1 HAVING count(*) > 0"));
+	dags = of_label("paused_dag", label,
+					"SELECT count(*) FILTER (WHERE resumed_at IS NULL) || ' paused for it, '"
+					" || count(resumed_at) || ' brought back'"
+					" FROM airflow_pin.paused_dag WHERE label = $1 HAVING count(*) > 0");
+	append_line(&report, "DAGs", dags);
+	throttled = of_label("throttle", label,
+						 "SELECT 'at most ' || max_active_runs || ' of a DAG at a time, since '"
+						 " || to_char(throttled_at, " MINUTE ")"
+						 " FROM airflow_pin.throttle WHERE label = $1");
+	append_line(&report, "Runs", throttled);
+	if (begun == NULL && dags == NULL && throttled == NULL)
+		notice_unknown_label(label);
 	MemoryContextSwitchTo(caller);
 	result = cstring_to_text(report.data);
 	SPI_finish();

@@ -258,6 +258,20 @@ airflow_pin_throttle(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(changed);
 }
 
+static void
+require_in_force(const char *label, InForce *in_force)
+{
+	bool throttled = read_in_force(in_force);
+
+	if (throttled && strcmp(in_force->label, label) == 0)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("runs are not throttled under label \"%s\"", label),
+					throttled ? errdetail("They are under label \"%s\".", in_force->label)
+							  : errdetail("They are not throttled."),
+					errhint("SELECT label FROM airflow_pin.throttle shows what is in force.")));
+}
+
 /*
  * unthrottle(label text)
  */
@@ -267,26 +281,18 @@ airflow_pin_unthrottle(PG_FUNCTION_ARGS)
 	ThrottleCall call = {.label = required_label(fcinfo)};
 	QueryArgs args = {0};
 	OwnerScope scope;
-	int32 limit;
-	const char *before;
+	InForce in_force;
 	int32 raised;
 
 	find_dag(&call);
 	SPI_connect();
+	require_in_force(call.label, &in_force);
 	arg_text(&args, call.label);
 	owner_scope_enter(&scope, pin_relation("throttle"));
-	query_run("DELETE FROM airflow_pin.throttle WHERE label = $1"
-			  " RETURNING max_active_runs, before::text",
-			  &args, false, 0);
+	query_run("DELETE FROM airflow_pin.throttle WHERE label = $1", &args, false, 0);
 	owner_scope_leave(&scope);
-	if (SPI_processed == 0)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("runs are not throttled under label \"%s\"", call.label),
-						errhint("SELECT label FROM airflow_pin.throttle shows what is in force.")));
-	limit = row_int(0, 1);
-	before = row_required_text(0, 2);
 	set_trigger(&call);
-	raised = raise_limits(&call, limit, before);
+	raised = raise_limits(&call, in_force.limit, in_force.before);
 	SPI_finish();
 	PG_RETURN_INT32(raised);
 }

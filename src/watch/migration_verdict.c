@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 
 #include "util/query.h"
+#include "watch/signal_right.h"
 
 /* A client that does things by itself, row by row, is between two statements for less than this. */
 #define IDLE_SECONDS 5
@@ -128,6 +129,14 @@ is_migrating(int pid, List *sessions)
 	return false;
 }
 
+/* That the caller may not run end_sql. */
+static void
+tell_missing_right(MigrationStatus *status, const char *who_may)
+{
+	if (who_may != NULL)
+		appendStringInfo(&status->next_action, ", which needs %s", who_may);
+}
+
 /* The root blocker is a session, which the row says more about. */
 static void
 tell_blocked_by_session(MigrationStatus *status, List *sessions)
@@ -153,6 +162,7 @@ tell_blocked_by_session(MigrationStatus *status, List *sessions)
 	appendStringInfo(&status->next_action, "Session %d is in the way%s: let it finish, or %s: %s",
 					 status->root_blocker, idle ? " and does nothing" : "",
 					 idle ? "end it" : "cancel its query", status->end_sql);
+	tell_missing_right(status, missing_signal_right(status->root_blocker));
 }
 
 static void
@@ -186,6 +196,7 @@ tell_blocked_by_lock(MigrationStatus *status, List *sessions)
 		appendStringInfo(&status->next_action,
 						 "A prepared transaction is in the way: commit it, or: %s",
 						 status->end_sql ? status->end_sql : "see pg_prepared_xacts");
+		tell_missing_right(status, missing_rollback_right(status->end_sql));
 	}
 }
 
@@ -232,6 +243,7 @@ tell_idle(MigrationStatus *status)
 		&status->next_action,
 		" If the client is gone, end its session; the revision is then rolled back: %s",
 		status->end_sql);
+	tell_missing_right(status, missing_signal_right(session->pid));
 }
 
 /* The session only holds the advisory lock. */

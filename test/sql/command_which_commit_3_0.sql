@@ -36,7 +36,9 @@ SELECT version, commit, source_code FROM lab.versions WHERE dag_id = 'p' ORDER B
 CALL lab.later('p');
 SELECT lab.change_bodies('p', 'b') \g /dev/null
 SELECT version, commit, source_code FROM lab.versions WHERE dag_id = 'p' ORDER BY version;
+BEGIN;
 SELECT version_number, bundle_version FROM airflow_pin.pin('p', bundle_version => 'b');
+ROLLBACK;
 -- Two in a row are one version, at the first of the commits, and pinned at the second.
 SELECT version_number, bundle_version FROM airflow_pin.pin('p', 1);
 SELECT lab.change_bodies('p', 'c') \g /dev/null

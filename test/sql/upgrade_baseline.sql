@@ -66,6 +66,13 @@ INSERT INTO airflow_pin.pinned_version (dag_id, valid_from, version_number, dag_
 SELECT airflow_pin.detach();
 SELECT severity, message, hint FROM airflow_pin.postflight('upgrade') WHERE check_name = 'pins';
 
+-- A limit of the first day is not forgotten, and a reason for a warning after it.
+INSERT INTO airflow_pin.throttle (label, max_active_runs, before, throttled_at) VALUES ('first ''day''', 2, '{}', now() - interval '23 hours');
+SELECT severity, object, value, message ~ '^every DAG is held to 2 runs at a time since \d{4}-' AS told, hint, fix_sql FROM airflow_pin.postflight('upgrade') WHERE check_name = 'throttle';
+UPDATE airflow_pin.throttle SET throttled_at = now() - interval '25 hours';
+SELECT severity FROM airflow_pin.postflight('upgrade') WHERE check_name = 'throttle';
+DELETE FROM airflow_pin.throttle;
+
 -- Estimates tolerate a tenth.
 UPDATE airflow_pin.baseline_figure SET value = 77, estimated = true WHERE figure = 'rows' AND object = 'dag_run';
 SELECT severity, message FROM airflow_pin.postflight('upgrade') WHERE object = 'dag_run';

@@ -32,6 +32,14 @@ SELECT * FROM airflow_pin.resume('upgrade', tag => 'daily', max_dags => 1);
 SELECT * FROM airflow_pin.resume('upgrade', tag => 'daily');
 SELECT * FROM airflow_pin.resume('upgrade', tag => 'daily');
 SELECT dag_id FROM dag WHERE NOT is_paused ORDER BY 1;
+-- What is mistyped is said; what is back already is not mistyped.
+SELECT * FROM airflow_pin.resume('upgrade', tag => 'dayly');
+SELECT * FROM airflow_pin.resume('upgrade', tag => 'daily', dag_like => 'b%', max_dags => 3);
+SELECT * FROM airflow_pin.resume('upgrade', dag_like => 'finance\_%');
+-- Who pauses under another label is told of what comes back with the first one only.
+BEGIN;
+SELECT * FROM airflow_pin.pause_all('upgarde');
+ROLLBACK;
 -- Somebody pauses one again, and unpauses another.
 UPDATE dag SET is_paused = true WHERE dag_id = 'a';
 UPDATE dag SET is_paused = false WHERE dag_id = 'b';
@@ -72,6 +80,9 @@ CREATE CONSTRAINT TRIGGER "Watch" AFTER INSERT OR DELETE ON dag DEFERRABLE INITI
     FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
 SELECT * FROM airflow_pin.resume('watched');
 DROP TRIGGER "Watch" ON dag;
+
+DELETE FROM dag_tag;
+SELECT * FROM airflow_pin.resume('watched', tag => 'daily');
 
 -- Of many that are gone a few are named.
 INSERT INTO dag (dag_id, bundle_name, is_paused) SELECT 'many_' || lpad(n::text, 2, '0'), 'b', false FROM generate_series(1, 12) n;

@@ -35,6 +35,9 @@ FROM airflow_pin.export_runs('2026-01-01 12:00+00') r;
 INSERT INTO dag_run (id, dag_id, run_id, run_type, updated_at) SELECT 100 + i, 'c', i, 'manual', '2026-01-02' FROM generate_series(1, 250) i;
 SELECT count(DISTINCT r #>> '{dag_run,run_id}') FROM airflow_pin.export_runs('2026-01-02') r;
 SELECT * FROM airflow_pin.export_runs(NULL);
+-- A wrong time, which would look as if there were nothing to lose.
+SELECT * FROM airflow_pin.lost_on_rollback('2199-01-01');
+SELECT * FROM airflow_pin.export_runs('infinity');
 -- What no jsonb holds costs a run that part, and the others nothing.
 ALTER TABLE task_instance ALTER next_kwargs TYPE json;
 UPDATE task_instance SET next_kwargs = '{"a": "\u0000"}' WHERE run_id = 'new' AND task_id = 't1';
