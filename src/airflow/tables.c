@@ -125,6 +125,8 @@ airflow_minor(const AirflowTables *tables)
 {
 	if (get_attnum(tables->dag_version, "version_data") != InvalidAttrNumber)
 		return AIRFLOW_3_3;
+	if (get_attnum(tables->dag, "next_dagrun_partition_key") != InvalidAttrNumber)
+		return AIRFLOW_3_2;
 	if (get_attnum(tables->dag_run, "triggering_user_name") != InvalidAttrNumber)
 		return AIRFLOW_3_1;
 	return AIRFLOW_3_0;

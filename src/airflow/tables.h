@@ -26,6 +26,7 @@ typedef struct AirflowTables
 /* AirflowTables.minor */
 #define AIRFLOW_3_0 0
 #define AIRFLOW_3_1 1
+#define AIRFLOW_3_2 2
 #define AIRFLOW_3_3 3
 
 extern Oid airflow_dag_run(const char *schema);
