@@ -21,7 +21,7 @@ own_tables_obstacle(void)
 	const char *table;
 
 	for (int i = 0; i < OWN_TRIGGERS; i++)
-		if (!own_trigger_fires(&own_triggers[i]))
+		if (!own_triggers[i].came_with_update && !own_trigger_fires(&own_triggers[i]))
 			return psprintf(
 				"Trigger \"%s\" on the extension's own table %s is disabled, or does not "
 				"fire for what replication brings.",
@@ -42,8 +42,11 @@ attached_triggers_obstacle(Oid namespace)
 		const AttachedTrigger *attached = &attached_triggers[i];
 		Oid relation = get_relname_relid(attached->table, namespace);
 		char *name;
-		AttachState state = airflow_find_trigger(relation, attached, &name);
+		AttachState state;
 
+		if (attached->came_with_update)
+			continue;
+		state = airflow_find_trigger(relation, attached, &name);
 		if (state == ATTACH_MISSING)
 			return psprintf("Table %s has no trigger %s of airflow_pin: it is not attached.",
 							attached->table, attached->function);

@@ -11,6 +11,7 @@
 #include "airflow/tables.h"
 #include "command/find_version.h"
 #include "command/pin_check.h"
+#include "command/pin_schedule.h"
 #include "command/pin_settings.h"
 #include "dag/version.h"
 #include "pin/pin_store.h"
@@ -107,6 +108,7 @@ pin(FunctionCallInfo fcinfo, bool keep_settings)
 		kept = settings_keep(spec.dag_id, &spec.settings);
 	find_version(&tables, fcinfo, &spec, &version);
 	check_rewrite(&tables, &spec);
+	choose_schedule(&tables, &spec);
 	if (!pin_store_same(&spec, &result))
 	{
 		has_past = pin_store_last(spec.dag_id, &past);
@@ -136,7 +138,8 @@ airflow_pin_pin(PG_FUNCTION_ARGS)
 }
 
 /*
- * pin(), where a setting that is not given stays what it is in the pin in force: the same arguments.
+ * pin(), where a setting that is not given stays what it is in the pin in force: the same arguments, and
+ * schedule.
  */
 Datum
 airflow_pin_pin_1_1(PG_FUNCTION_ARGS)

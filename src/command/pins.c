@@ -19,7 +19,9 @@
 #include "airflow/tables.h"
 #include "dag/serialized_dag.h"
 #include "dag/version.h"
+#include "hold/hold_drift.h"
 #include "pin/pin.h"
+#include "pin/pin_store.h"
 #include "relation/relation.h"
 #include "util/guarded.h"
 #include "util/jsonb_member.h"
@@ -27,9 +29,13 @@
 #include "util/query.h"
 #include "util/result_rows.h"
 
-#define MAX_DRIFT 6
+#define MAX_DRIFT 9
+
+/* Columns of the result; the function of 1.0 has one fewer. */
+#define RESULT_COLUMNS 12
 
 PG_FUNCTION_INFO_V1(airflow_pin_pins);
+PG_FUNCTION_INFO_V1(airflow_pin_pins_1_1);
 
 /* Columns of the query of pins(). */
 enum
@@ -44,7 +50,8 @@ enum
 	PIN_REASON,
 	PIN_DAG_VERSION_ID,
 	PIN_DAG_HASH,
-	PIN_SOURCE_HASH
+	PIN_SOURCE_HASH,
+	PIN_SCHEDULE
 };
 
 /* The pins in force, as the owner of pinned_version. */
@@ -54,10 +61,11 @@ read_pins_in_force(void)
 	OwnerScope scope;
 
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
-	query_run("SELECT DISTINCT ON (dag_id) dag_id, version_number, on_mismatch, bundle_version,"
-			  " pinned_by, pinned_at, expires_at, reason, dag_version_id, dag_hash,"
-			  " source_code_hash FROM airflow_pin.pinned_version"
-			  " WHERE " PIN_RULES " ORDER BY dag_id, valid_from DESC",
+	query_run(psprintf("SELECT DISTINCT ON (dag_id) dag_id, version_number, on_mismatch,"
+					   " bundle_version, pinned_by, pinned_at, expires_at, reason, dag_version_id,"
+					   " dag_hash, source_code_hash, %s FROM airflow_pin.pinned_version"
+					   " WHERE " PIN_RULES " ORDER BY dag_id, valid_from DESC",
+					   pin_store_has_schedule() ? "schedule" : "'latest'"),
 			  NULL, false, 0);
 	owner_scope_leave(&scope);
 }
@@ -141,7 +149,21 @@ typedef struct PinRow
 	pg_uuid_t dag_version_id;
 	char *dag_hash;
 	char *source_hash;
+	bool holds_schedule;
 } PinRow;
+
+/* What there is to say of the schedule that is in force. */
+static void
+find_schedule_drift(const AirflowTables *tables, const PinRow *pin, const DagVersion *pinned,
+					const DagVersion *latest, Drift *drift)
+{
+	HoldDrift found;
+
+	hold_drift(tables, pin->dag_id, pin->holds_schedule, pinned, latest, &found);
+	add_drift(drift, found.schedule_not_held, "schedule_not_held");
+	add_drift(drift, found.import_error, "import_error");
+	add_drift(drift, found.dag_removed, "dag_removed");
+}
 
 static void
 find_drift(const AirflowTables *tables, const PinRow *pin, const DagVersion *latest, Drift *drift)
@@ -169,6 +191,7 @@ find_drift(const AirflowTables *tables, const PinRow *pin, const DagVersion *lat
 			  "content_changed");
 	if (guarded_call(find_commit, &comparison) == NULL)
 		add_drift(drift, comparison.unversioned, "bundle_unversioned");
+	find_schedule_drift(tables, pin, &pinned, latest, drift);
 }
 
 static void
@@ -180,9 +203,9 @@ emit_pin(FunctionCallInfo fcinfo, SPITupleTable *table, uint64 row, const Airflo
 				  .source_hash = SPI_getvalue(tuple, table->tupdesc, PIN_SOURCE_HASH)};
 	static const int copied[][2] = {{PIN_DAG_ID, 0},  {PIN_VERSION, 1}, {PIN_ON_MISMATCH, 4},
 									{PIN_COMMIT, 5},  {PIN_BY, 6},		{PIN_AT, 7},
-									{PIN_EXPIRES, 8}, {PIN_REASON, 9}};
-	Datum values[11] = {0};
-	bool nulls[11] = {false};
+									{PIN_EXPIRES, 8}, {PIN_REASON, 9},	{PIN_SCHEDULE, 11}};
+	Datum values[RESULT_COLUMNS] = {0};
+	bool nulls[RESULT_COLUMNS] = {false};
 	Drift drift = {0};
 	DagVersion latest;
 	bool has_latest;
@@ -194,6 +217,8 @@ emit_pin(FunctionCallInfo fcinfo, SPITupleTable *table, uint64 row, const Airflo
 		values[copied[i][1]] =
 			SPI_getbinval(tuple, table->tupdesc, copied[i][0], &nulls[copied[i][1]]);
 
+	pin.holds_schedule =
+		strcmp(SPI_getvalue(tuple, table->tupdesc, PIN_SCHEDULE), "pinned") == 0;
 	has_latest = tables != NULL && version_latest(tables, pin.dag_id, &latest);
 	nulls[2] = nulls[3] = !has_latest;
 	if (has_latest)
@@ -220,8 +245,8 @@ find_tables(void *arg)
  * pins(). Also tells the pins of a database whose Airflow tables are gone, but not that a version
  * is missing where its table is only locked, or in a schema that was not named: then it says that.
  */
-Datum
-airflow_pin_pins(PG_FUNCTION_ARGS)
+static Datum
+pins(FunctionCallInfo fcinfo)
 {
 	AirflowTables tables;
 	ErrorData *error;
@@ -248,4 +273,18 @@ airflow_pin_pins(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/* pins() of 1.0, without column schedule. */
+Datum
+airflow_pin_pins(PG_FUNCTION_ARGS)
+{
+	return pins(fcinfo);
+}
+
+/* pins() */
+Datum
+airflow_pin_pins_1_1(PG_FUNCTION_ARGS)
+{
+	return pins(fcinfo);
 }
