@@ -86,8 +86,9 @@ compare_timetables(void *arg)
 	{
 		Jsonb *data = serialized_dag_load(call->tables, &call->versions[i]->id);
 
-		if (data != NULL)
-			timetables[i] = json_child(serialized_dag_body(data), "timetable");
+		if (data == NULL)
+			return;
+		timetables[i] = json_child(serialized_dag_body(data), "timetable");
 	}
 	if (timetables[0] == NULL || timetables[1] == NULL)
 		call->differ = timetables[0] != timetables[1];
