@@ -467,7 +467,7 @@ CREATE FUNCTION airflow_pin.diff(
         OUT kind text, OUT item text, OUT from_value jsonb, OUT to_value jsonb)
     RETURNS SETOF record LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'airflow_pin_diff';
 COMMENT ON FUNCTION airflow_pin.diff(text, integer, integer) IS
-'What changes between two versions of a DAG. kind: task_added, task_removed, task_changed (item is task_id.field), schedule, setting; values are as in the serialized DAG, NULL where a side has none. No rows where nothing differs, or for a NULL. Errors: 42704 no such DAG, P0002 no such version, or its serialized DAG is gone, 0A000 serialized in an unknown format, 22P02 or 22P05 no JSON that PostgreSQL can hold, 54000 larger than can be read, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+'What changes between two versions of a DAG. kind: task_added, task_removed, task_changed (item is task_id.field), schedule, setting; values are as in the serialized DAG, NULL where a side has none; items "in words" and "limits in words" have schedule and limits as sentences. No rows where nothing differs, or for a NULL. Errors: 42704 no such DAG, P0002 no such version, or its serialized DAG is gone, 0A000 serialized in an unknown format, 22P02 or 22P05 no JSON that PostgreSQL can hold, 54000 larger than can be read, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
 
 CREATE FUNCTION airflow_pin.prune_decisions(older_than interval DEFAULT '90 days')
     RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'airflow_pin_prune_decisions';

@@ -146,3 +146,8 @@ SELECT version_number FROM airflow_pin.pin('d', 3);
 ROLLBACK;
 SELECT next_dagrun, max_active_runs FROM dag WHERE dag_id = 'd';
 SELECT dag_id, removed_since, failure FROM airflow_pin.held_schedule;
+
+-- diff() tells schedule and limits in words.
+SELECT from_version, to_version, kind, item, d.from_value #>> '{}' AS "from", d.to_value #>> '{}' AS "to"
+    FROM (VALUES (1, 2), (2, 10), (3, 4), (5, 6), (7, 8), (9, 11)) v (from_version, to_version),
+        LATERAL airflow_pin.diff('d', from_version, to_version) d WHERE item LIKE '%in words';
