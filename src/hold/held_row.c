@@ -139,7 +139,7 @@ set_limit(RowChange *change, const char *name, int32 limit)
 		set_column(change, name, INT4OID, Int32GetDatum(limit), false);
 }
 
-/* max_active_runs as the scheduler takes it: from "dag" from 3.1 on, where throttle() can lower it. */
+/* The pinned version's max_active_runs, or the configuration's, which the row has. */
 static int32
 max_active_runs(const RowChange *change, const Schedule *schedule)
 {
@@ -277,17 +277,20 @@ static bool
 next_run_is_stale(const RowChange *change, const AirflowTables *tables, const char *dag_id)
 {
 	int number = column_number(change->desc, "next_dagrun", TIMESTAMPTZOID);
-	bool isnull = true;
-	Datum logical_date =
-		number > 0 ? heap_getattr(change->row, number, change->desc, &isnull) : (Datum) 0;
+	int after = column_number(change->desc, "next_dagrun_create_after", TIMESTAMPTZOID);
+	bool isnull;
+	Datum logical_date;
 
+	if (number == 0 || after == 0 || heap_attisnull(change->row, after, change->desc))
+		return true;
+	logical_date = heap_getattr(change->row, number, change->desc, &isnull);
 	return isnull || run_exists(tables, dag_id, DatumGetTimestampTz(logical_date));
 }
 
-/* What depends on runs. */
+/* What depends on the runs that there are. */
 static void
 set_runs(RowChange *change, const AirflowTables *tables, const char *dag_id,
-		 const Schedule *schedule, HoldExtent extent)
+		 const Schedule *schedule, bool anew)
 {
 	const int32 limit = max_active_runs(change, schedule);
 	/* _RunInfo.calculate() does not count where nothing is scheduled */
@@ -303,7 +306,7 @@ set_runs(RowChange *change, const AirflowTables *tables, const char *dag_id,
 		set_at_limit(change);
 		return;
 	}
-	if (extent == HOLD_ACTIVE_RUNS && !next_run_is_stale(change, tables, dag_id))
+	if (!anew && !next_run_is_stale(change, tables, dag_id))
 		return;
 	next_free_run(tables, dag_id, schedule, &next);
 	set_next_run(change, &next);
@@ -320,19 +323,19 @@ changed_row(RowChange *change)
 
 /*
  * The row with what follows from the version, whose schedule can be computed; the same tuple where
- * nothing changes. Call it connected to SPI; the result is in the current memory context.
+ * nothing changes. A next run that is not yet over stays as it is, unless it is to be computed "anew".
+ * Call it connected to SPI; the result is in the current memory context.
  */
 HeapTuple
 hold_row(TriggerData *trigger, const AirflowTables *tables, const char *dag_id,
-		 const VersionSchedule *version, HoldExtent extent, HeapTuple row)
+		 const VersionSchedule *version, bool anew, HeapTuple row)
 {
 	RowChange change = {
 		.trigger = trigger, .desc = RelationGetDescr(trigger->tg_relation), .row = row};
 
 	set_timetable(&change, tables, version);
 	set_limits(&change, version);
-	if (extent != HOLD_LIMITS)
-		set_runs(&change, tables, dag_id, &version->schedule, extent);
+	set_runs(&change, tables, dag_id, &version->schedule, anew);
 	return changed_row(&change);
 }
 

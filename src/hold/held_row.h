@@ -12,16 +12,8 @@
 #include "airflow/tables.h"
 #include "hold/version_schedule.h"
 
-/* How much of the row follows from the version now. */
-typedef enum HoldExtent
-{
-	HOLD_LIMITS,	  /* what does not depend on the runs that there are */
-	HOLD_ACTIVE_RUNS, /* and what depends on the number of active runs */
-	HOLD_NEXT_RUN	  /* and the next run */
-} HoldExtent;
-
 extern HeapTuple hold_row(TriggerData *trigger, const AirflowTables *tables, const char *dag_id,
-						  const VersionSchedule *version, HoldExtent extent, HeapTuple row);
+						  const VersionSchedule *version, bool anew, HeapTuple row);
 extern HeapTuple clear_next_run(TriggerData *trigger, HeapTuple row);
 extern HeapTuple set_flag(TriggerData *trigger, HeapTuple row, const char *column, bool value);
 extern bool flag_is_set(TriggerData *trigger, HeapTuple row, const char *column);

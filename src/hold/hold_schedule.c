@@ -135,17 +135,16 @@ hold_flags(const HoldCall *call, HeapTuple row, bool *removed)
 	return set_flag(call->trigger, row, "is_stale", false);
 }
 
-/* How much of the row is to be computed anew? */
-static HoldExtent
-extent_of(const HoldCall *call, bool is_parse)
+/*
+ * Is the next run to be computed anew? It is when Airflow has computed one, or when something is new. From 3.2
+ * on a run that ends does not change it.
+ */
+static bool
+computes_anew(const HoldCall *call, bool is_parse)
 {
 	if (is_parse || take_missed(call->dag_id) || next_run_changes(call->trigger))
-		return HOLD_NEXT_RUN;
-	if (call->settling)
-		return call->reason == SETTLE_RUN && call->tables.minor >= AIRFLOW_3_2 ? HOLD_ACTIVE_RUNS
-																			   : HOLD_NEXT_RUN;
-	return column_changes(call->trigger, "exceeds_max_non_backfill") ? HOLD_ACTIVE_RUNS
-																	 : HOLD_LIMITS;
+		return true;
+	return call->settling && (call->reason != SETTLE_RUN || call->tables.minor < AIRFLOW_3_2);
 }
 
 static void
@@ -175,7 +174,7 @@ hold_pinned(HoldCall *call)
 	hold_note_read(call->dag_id, &note);
 	removed = note.removed && !is_parse;
 	row = hold_flags(call, row, &removed);
-	row = hold_row(call->trigger, &call->tables, call->dag_id, schedule, extent_of(call, is_parse),
+	row = hold_row(call->trigger, &call->tables, call->dag_id, schedule, computes_anew(call, is_parse),
 				   row);
 	hold_note_write(call->dag_id, &note, removed, NULL);
 	call->row = row;
@@ -197,8 +196,9 @@ give_back(HoldCall *call)
 	if (schedule == NULL || schedule->why != NULL)
 		call->row = clear_next_run(call->trigger, call->trigger->tg_newtuple);
 	else
-		call->row = hold_row(call->trigger, &call->tables, call->dag_id, schedule, HOLD_NEXT_RUN,
+		call->row = hold_row(call->trigger, &call->tables, call->dag_id, schedule, true,
 							 call->trigger->tg_newtuple);
+	(void) take_missed(call->dag_id);
 	hold_note_read(call->dag_id, &note);
 	hold_note_write(call->dag_id, &note, false, NULL);
 }

@@ -23,15 +23,9 @@ from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.dagrun import DagRun
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import (
-    DAG,
-    Asset,
-    CronDataIntervalTimetable,
-    CronTriggerTimetable,
-    DeltaDataIntervalTimetable,
-    DeltaTriggerTimetable,
-    MultipleCronTriggerTimetable,
-)
+from airflow.sdk import DAG, Asset
+from airflow.timetables.interval import CronDataIntervalTimetable, DeltaDataIntervalTimetable
+from airflow.timetables.trigger import CronTriggerTimetable, DeltaTriggerTimetable, MultipleCronTriggerTimetable
 from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import prohibit_commit
 from compat import AIRFLOW, accepted, serialize, write_dag
@@ -130,7 +124,7 @@ class Pair:
                   "max_consecutive_failed_dag_runs": random_.choice([0, 4])}  # fmt: skip
         others = {"max_active_runs": random_.choice([1, 2, 5]), "max_active_tasks": 3, "fail_fast": True,
                   "max_consecutive_failed_dag_runs": 1}  # fmt: skip
-        options = {"start_date": TODAY - timedelta(days=random_.choice([2, 1])), "catchup": random_.choice([True, False])}
+        options = {"start_date": TODAY - timedelta(days=random_.choice([3, 2, 1])), "catchup": random_.choice([True, False])}
         if random_.random() < 0.2:
             options["end_date"] = NOW - timedelta(hours=random_.choice([3, 20]))
         if AIRFLOW >= (3, 2) and random_.random() < 0.3:
