@@ -45,7 +45,7 @@ help:
 	@echo 'make check-airflow-all   the tests with real Airflow on every version, in every variant (40 minutes)'
 	@echo 'make check-pg-all  the SQL tests on PostgreSQL 15 to 19, in chroots (needs root)'
 	@echo 'make check-packages   the Debian package, the RPM spec and the PGXN zip: built, installed, tested (needs root)'
-	@echo 'make check-static  clang-tidy, scan-build, cppcheck and shellcheck'
+	@echo 'make check-static  clang-tidy, scan-build, cppcheck, shellcheck, and the order of the folders of src/'
 	@echo 'make check-sanitizers   the SQL tests on a PostgreSQL with assertions and sanitizers, built from source'
 	@echo 'make coverage      which lines and branches the tests run, and why the others are not run'
 	@echo 'make demo          pin, promote, roll back and unpin a DAG under a real Airflow (ARGS=--keep)'

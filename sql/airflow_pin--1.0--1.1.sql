@@ -158,3 +158,18 @@ COMMENT ON FUNCTION airflow_pin.pins() IS
 
 COMMENT ON FUNCTION airflow_pin.diff(text, integer, integer) IS
 'What changes between two versions of a DAG. kind: task_added, task_removed, task_changed (item is task_id.field), schedule, setting; values are as in the serialized DAG, NULL where a side has none; items "in words" and "limits in words" have schedule and limits as sentences. No rows where nothing differs, or for a NULL. Errors: 42704 no such DAG, P0002 no such version, or its serialized DAG is gone, 0A000 serialized in an unknown format, 22P02 or 22P05 no JSON that PostgreSQL can hold, 54000 larger than can be read, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+
+COMMENT ON FUNCTION airflow_pin.attach(name, interval) IS
+'Puts the triggers on Airflow''s dag_run, task_instance, serialized_dag, dag_version and dag_code, so that pins are in force, and mends what a restore or a switchover has left of the extension''s own triggers and sequences; lets the tables'' owner read the extension''s tables, for pg_dump; does nothing where all is well. Needs a superuser, or the tables'' owner with EXECUTE on the functions of the triggers, and SHARE ROW EXCLUSIVE on the tables: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Returns nothing. Other errors: 42P01 no Airflow 3 tables, 42703 dag_run lacks a column of Airflow 3, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 55000 attached to another schema, 42501 the tables have several owners, their schema has another one, or the caller is not their owner, 22023 lock_timeout out of range.';
+
+CREATE FUNCTION airflow_pin.grant_dump_rights()
+    RETURNS boolean LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_grant_dump_rights';
+COMMENT ON FUNCTION airflow_pin.grant_dump_rights() IS
+'Lets the role that owns Airflow''s tables read the tables of the extension, so that a pg_dump by that role works and has the pins in it. CREATE EXTENSION, ALTER EXTENSION UPDATE and attach() call it. Returns false where there are no tables of Airflow, or in several schemas: attach() does it then. Errors: none of its own.';
+REVOKE ALL ON FUNCTION airflow_pin.grant_dump_rights() FROM PUBLIC;
+
+---------------------------------------------------------------------------------------------------
+-- At last, when all tables are there
+---------------------------------------------------------------------------------------------------
+
+SELECT airflow_pin.grant_dump_rights();

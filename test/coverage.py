@@ -1,12 +1,16 @@
 """What gcov counted, against the reasons for what is not run.
 
-    python3 test/coverage.py GCOV_JSON EXCEPTIONS
+    python3 test/coverage.py EXCEPTIONS [GCOV_JSON]
 
 GCOV_JSON holds a JSON document a line. Told are the lines that no test runs, and the conditions that come out only one
-way in all tests, each with its reason. A line of EXCEPTIONS is "file: text: reason". The text occurs in a line that is
-not run, and the reason holds for all lines beside that one that are not run either; or in the line of a condition, and
-the reason holds for the conditions that the text touches. A reason that nothing needs is an error, too. elog() needs
-none: it is for what cannot happen.
+way in all tests, each with its reason. Without GCOV_JSON, only the reasons are looked at: whether each names one
+function of src/, and a text that is in it.
+
+A line of EXCEPTIONS is "function: text: reason". Where several files have a function of that name, the file's name
+comes before it, without the folder: "file.c:function: text: reason". The text has no ": " in it, and white space does
+not count. It occurs in a line that is not run, and the reason holds for all lines beside that one in the function that
+are not run either; or in the line of a condition, and the reason holds for the conditions that the text touches. A
+reason that nothing needs is an error, too. elog() needs none: it is for what cannot happen.
 
 A branch is a way of a condition: each operand of "&&", "||" and "?:" counts, not the statement. Left out, and counted,
 are those of the server's macros (OWN_CONDITIONS, foreach), which are spelled in its headers. Not told once more is what
@@ -49,7 +53,14 @@ FOREACH_CONDITIONS = 3
 OPERATOR = re.compile(rf"&&|\|\||\?|\b(?P<macro>{'|'.join(OWN_CONDITIONS)})\(")
 # Macros whose arguments may be on lines of their own; gcov counts those at the first.
 STATEMENT_MACRO = re.compile(r"\b(?:ereport|elog)\(")
+# As clang-format lays a function out: its name and its braces begin lines.
+FUNCTION = re.compile(r"^(?P<name>\w+)\([^;{}]*\)\n\{\n.*?^\}", re.DOTALL | re.MULTILINE)
 LITERAL = re.compile(r'"(?:\\.|[^"\\])*"|/\*.*?\*/', re.DOTALL)
+
+
+def without_layout(text: str) -> str:
+    """Without white space, and with the parts of a string joined."""
+    return "".join(text.split()).replace('""', "")
 
 
 @dataclass
@@ -67,13 +78,45 @@ class Condition:
 class Finding:
     """Something that the tests do not do."""
 
+    function: str
     line: int
     what: str
     text: str
     touched: str  # the part of the text that a reason has to touch
 
-    def explained_by(self, wanted: str) -> bool:
-        return wanted in self.touched or (wanted in self.text and self.touched in wanted)
+
+@dataclass
+class Reason:
+    """Why the tests do not do something, and what that is."""
+
+    place: str  # in the file of exceptions
+    file: str  # without its folder; empty where the function's name is enough
+    function: str
+    text: str
+    why: str
+    needed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}{':' if self.file else ''}{self.function}: {self.text}: {self.why}"
+
+    def is_about(self, path: str, function: str) -> bool:
+        return function == self.function and self.file in ("", Path(path).name)
+
+    def explains(self, path: str, finding: Finding) -> bool:
+        wanted, text, touched = map(without_layout, (self.text, finding.text, finding.touched))
+        return self.is_about(path, finding.function) and (wanted in touched or (wanted in text and touched in wanted))
+
+    def fault(self, functions: dict[str, dict[str, str]]) -> str:
+        """Empty when it names one function and a text in it, else what is wrong."""
+        paths = functions.get(self.function, {})
+        texts = {path: text for path, text in paths.items() if self.is_about(path, self.function)}
+        if not texts:
+            return "NO SUCH FUNCTION" + (f" (but in {', '.join(paths)})" if paths else "")
+        if len(texts) > 1:
+            return f"MORE THAN ONE SUCH FUNCTION (in {', '.join(texts)}), write file.c:function"
+        if not any(without_layout(self.text) in without_layout(text) for text in texts.values()):
+            return f"NO SUCH TEXT IN THE FUNCTION (in {', '.join(texts)})"
+        return ""
 
 
 @dataclass
@@ -83,24 +126,27 @@ class Counts:
     name: str
     lines: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     branches: dict[int, list[int]] = field(default_factory=dict)
+    functions: dict[int, str] = field(default_factory=dict)
 
     def add(self, line: dict) -> None:
         number = line["line_number"]
         self.lines[number] += line["count"]
+        self.functions[number] = line.get("function_name", "")
         counts = [branch["count"] for branch in line["branches"]]
         before = self.branches.get(number, [0] * len(counts))
         self.branches[number] = [sum(both) for both in zip(before, counts)]
 
     def gaps(self) -> list[list[int]]:
-        """The lines that are not run, those beside each other together."""
+        """The lines that are not run, those beside each other in a function together."""
         gaps: list[list[int]] = []
-        previous_was_run = True
+        of_gap = None  # the function in which the line before is not run
         for number in sorted(self.lines):
+            function = self.functions[number]
             if self.lines[number] == 0:
-                if previous_was_run:
+                if function != of_gap:
                     gaps.append([])
                 gaps[-1].append(number)
-            previous_was_run = self.lines[number] > 0
+            of_gap = None if self.lines[number] else function
         return gaps
 
     def conditions(self) -> dict[int, list[Condition]]:
@@ -124,6 +170,14 @@ def statement(name: str, number: int) -> str:
     while STATEMENT_MACRO.search(text) and is_open(text):
         text += "\n" + lines.pop(0)
     return text
+
+
+def statements(name: str, first: int, last: int) -> str:
+    """The lines, and the rest of the last one's statement."""
+    lines = source(name)
+    while last < len(lines) and not lines[last - 1].endswith((";", "{", "}", ":", "*/")):
+        last += 1
+    return "\n".join(lines[first - 1 : last])
 
 
 def is_open(text: str) -> bool:
@@ -169,14 +223,26 @@ def read_counts(path: str) -> dict[str, Counts]:
     return files
 
 
-def read_exceptions(path: str) -> dict[str, list[list[str]]]:
-    """By file: [text, reason] pairs."""
-    exceptions = defaultdict(list)
-    for line in Path(path).read_text().splitlines():
+def read_reasons(path: str) -> list[Reason]:
+    reasons = []
+    for number, line in enumerate(Path(path).read_text().splitlines(), start=1):
         if line and not line.startswith("#"):
-            file, text, reason = line.split(": ", 2)
-            exceptions[file].append([text, reason])
-    return exceptions
+            parts = line.split(": ", 2)
+            if len(parts) < 3 or not all(part.strip() for part in parts):
+                sys.exit(f'{path}:{number}: this is not "function: text: reason": {line}')
+            names, text, why = parts
+            file, _, function = names.rpartition(":")
+            reasons.append(Reason(f"{path}:{number}", file, function, text, why))
+    return reasons
+
+
+def read_functions() -> dict[str, dict[str, str]]:
+    """By name, then by file: what the function consists of, with all that it may be by "#if"."""
+    functions: dict[str, dict[str, str]] = defaultdict(lambda: defaultdict(str))
+    for path in sorted(Path("src").rglob("*.[ch]")):
+        for function in FUNCTION.finditer(path.read_text()):
+            functions[function["name"]][str(path)] += function[0]
+    return functions
 
 
 def percent(counts) -> float:
@@ -224,9 +290,9 @@ def findings_of(counts: Counts) -> list[Finding]:
     before_gap = set()
     numbers = sorted(counts.lines)
     for gap in counts.gaps():
-        text = "\n".join(source(counts.name)[number - 1] for number in gap)
+        text = statements(counts.name, gap[0], gap[-1])
         if not text.strip().startswith("elog("):
-            findings.append(Finding(gap[0], "not run", text, text))
+            findings.append(Finding(counts.functions[gap[0]], gap[0], "not run", text, text))
         if gap[0] != numbers[0]:
             before_gap.add(numbers[numbers.index(gap[0]) - 1])
     for number, conditions in counts.conditions().items():
@@ -234,39 +300,53 @@ def findings_of(counts: Counts) -> list[Finding]:
         text = statement(counts.name, number)
         if number in before_gap and lead_to_gap(told, text):
             continue
-        findings += [Finding(number, "one way only", text, condition.text) for condition in told]
+        function = counts.functions[number]
+        findings += [Finding(function, number, "one way only", text, condition.text) for condition in told]
     return sorted(findings, key=lambda finding: finding.line)
 
 
-def report_findings(files: dict[str, Counts], exceptions: dict[str, list[list[str]]]) -> bool:
-    """True: each has a reason, and each reason is needed, but for one of AT_TIMES."""
+def report_faulty(reasons: list[Reason]) -> list[Reason]:
+    """Those that do not name a function and a text in it."""
+    functions = read_functions()
+    faulty = [reason for reason in reasons if reason.fault(functions)]
+    for reason in faulty:
+        print(f"\n{reason.place}: {reason.fault(functions)}: {reason}")
+    return faulty
+
+
+def report_findings(files: dict[str, Counts], reasons: list[Reason]) -> tuple[int, int]:
+    """How many findings have no reason, and how many reasons, but for those of AT_TIMES, nothing needs."""
     unexplained = 0
-    unneeded = 0
-    used = set()
-    for name, counts in sorted(files.items()):
+    for path, counts in sorted(files.items()):
         for finding in findings_of(counts):
-            matching = [(wanted, reason) for wanted, reason in exceptions[name] if finding.explained_by(wanted)]
-            used |= {(name, wanted) for wanted, _ in matching}
+            matching = [reason for reason in reasons if reason.explains(path, finding)]
+            for reason in matching:
+                reason.needed = True
             unexplained += not matching
-            print(f"\n{name}:{finding.line}: {finding.what}: {matching[0][1] if matching else 'NO REASON GIVEN'}")
+            place = f"{path}:{finding.line}: {finding.function}()"
+            print(f"\n{place}: {finding.what}: {matching[0].why if matching else 'NO REASON GIVEN'}")
             print(finding.text)
             if finding.touched != finding.text:
                 print(f"    namely: {finding.touched}")
-    for name, entries in exceptions.items():
-        for text, reason in entries:
-            if (name, text) not in used and not reason.startswith(AT_TIMES):
-                unneeded += 1
-                print(f"\nA REASON THAT NOTHING NEEDS: {name}: {text}: {reason}")
-    print(f"\n{unexplained} without a reason, {unneeded} reasons that nothing needs")
-    return not unexplained and not unneeded
+    unneeded = [reason for reason in reasons if not reason.needed and not reason.why.startswith(AT_TIMES)]
+    for reason in unneeded:
+        print(f"\n{reason.place}: A REASON THAT NOTHING NEEDS: {reason}")
+    return unexplained, len(unneeded)
 
 
-def main(counts_path: str, exceptions_path: str) -> int:
+def main(exceptions_path: str, counts_path: str | None = None) -> int:
+    reasons = read_reasons(exceptions_path)
+    faulty = report_faulty(reasons)
+    if counts_path is None:
+        return 1 if faulty else 0
+
     files = read_counts(counts_path)
     lines, branches = report_files(files)
-    explained = report_findings(files, read_exceptions(exceptions_path))
-    print(f"\n{branches:.1f} % of the branches are taken, {lines:.1f} % of the lines run ({WANTED_PERCENT} % are wanted).")
-    return 0 if explained and lines >= WANTED_PERCENT else 1
+    unexplained, unneeded = report_findings(files, [reason for reason in reasons if reason not in faulty])
+    print(f"\n{unexplained} without a reason, {unneeded} reasons that nothing needs, {len(faulty)} that name nothing")
+    reached = f"{branches:.1f} % of the branches are taken, {lines:.1f} % of the lines run"
+    print(f"\n{reached} ({WANTED_PERCENT} % are wanted).")
+    return 0 if not (unexplained or unneeded or faulty) and lines >= WANTED_PERCENT else 1
 
 
 sys.exit(main(*sys.argv[1:]))

@@ -13,6 +13,7 @@
 #include "airflow/schema.h"
 #include "airflow/tables.h"
 #include "airflow_pin.h"
+#include "attach/dump_rights.h"
 #include "attach/next_ids.h"
 #include "attach/old_sessions.h"
 #include "attach/own_triggers.h"
@@ -123,6 +124,7 @@ prepare_attach(TableDdl *ddl)
 		if (own_trigger_exists(&own_triggers[i]))
 			mend_own_trigger(ddl, &own_triggers[i]);
 	next_ids_advance();
+	dump_rights_grant(tables.dag_run);
 }
 
 /*

@@ -6,6 +6,7 @@
 
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "airflow/tables.h"
@@ -83,6 +84,25 @@ find_version(const AirflowTables *tables, FunctionCallInfo fcinfo, PinSpec *spec
 		check_commit(tables, spec);
 }
 
+/* A pin with an end takes the place of one without: what comes after it is not what was before. */
+static void
+tell_what_follows(const PinSpec *spec, const PastPin *replaced)
+{
+	char *ends_at;
+
+	if (spec->expires_at == DT_NOEND || spec->valid_from != DT_NOBEGIN || !replaced->has_no_end ||
+		pin_store_scheduled(spec->dag_id))
+		return;
+	ends_at = pstrdup(timestamptz_to_str(spec->expires_at));
+	ereport(NOTICE,
+			(errmsg("when this pin ends at %s, new runs of DAG \"%s\" get its latest version",
+					ends_at, spec->dag_id),
+			 errdetail("The pin to version %d, which it replaces, does not come back.",
+					   replaced->version_number),
+			 errhint("To go back to it then: SELECT airflow_pin.pin(%s, %d, valid_from => '%s');",
+					 quote_literal_cstr(spec->dag_id), replaced->version_number, ends_at)));
+}
+
 /*
  * Pin a DAG: what is decided is decided while no other command can change its pins.
  */
@@ -117,6 +137,8 @@ pin(FunctionCallInfo fcinfo, bool keep_settings)
 		else if (has_past && past.in_force)
 			event = "move";
 		result = pin_store_put(&spec, event, has_past ? &past : NULL, 0);
+		if (has_past && past.in_force)
+			tell_what_follows(&spec, &past);
 		if (kept != NULL)
 			ereport(NOTICE,
 					(errmsg("the pin of DAG \"%s\" keeps its settings: %s", spec.dag_id, kept),

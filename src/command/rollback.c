@@ -6,6 +6,7 @@
 
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "utils/builtins.h"
 
 #include "airflow/tables.h"
 #include "command/find_version.h"
@@ -133,6 +134,13 @@ airflow_pin_rollback(PG_FUNCTION_ARGS)
 		ereport(NOTICE, (errmsg("a move of the pin of DAG \"%s\" is still scheduled", spec.dag_id),
 						 errhint("unpin() removes scheduled pins.")));
 	result = pin_store_put(&spec, "rollback", has_past ? &past : NULL, restores);
+	if (strcmp(spec.settings.on_mismatch, "observe") == 0)
+		ereport(NOTICE, (errmsg("new runs of DAG \"%s\" get its latest version: the pin that rules "
+								"now only observes",
+								spec.dag_id),
+						 errhint("To hold it: SELECT airflow_pin.pin(%s, %d, on_mismatch => "
+								 "'rewrite');",
+								 quote_literal_cstr(spec.dag_id), version.number)));
 	SPI_finish();
 	PG_RETURN_DATUM(result);
 }

@@ -7,8 +7,10 @@
  */
 #include "version.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #include "dag/serialized_dag.h"
 #include "util/guarded.h"
@@ -127,6 +129,28 @@ version_by_id(const AirflowTables *tables, const pg_uuid_t *id, DagVersion *vers
 
 	arg_uuid(&args, id);
 	return find_version(tables, &plan, "v.id = $1", "version_number", &args, version);
+}
+
+/*
+ * Is there such a version that this transaction cannot see, because its snapshot is older? A pin is
+ * obeyed as of now, under each isolation level, and may be newer than the snapshot.
+ */
+bool
+version_is_newer_than_snapshot(const AirflowTables *tables, const pg_uuid_t *id)
+{
+	QueryArgs args = {0};
+	OwnerScope scope;
+
+	if (!IsolationUsesXactSnapshot())
+		return false;
+	arg_uuid(&args, id);
+	owner_scope_enter_foreign(&scope, tables->dag_version);
+	PushActiveSnapshot(GetLatestSnapshot());
+	query_run(psprintf("SELECT FROM %s.dag_version WHERE id = $1", tables->quoted_schema), &args,
+			  true, 1);
+	PopActiveSnapshot();
+	owner_scope_leave(&scope);
+	return SPI_processed > 0;
 }
 
 /*

@@ -36,6 +36,7 @@ extern bool version_by_number(const AirflowTables *tables, const char *dag_id, i
 extern bool version_before(const AirflowTables *tables, const char *dag_id, int32 number,
 						   DagVersion *version);
 extern bool version_by_id(const AirflowTables *tables, const pg_uuid_t *id, DagVersion *version);
+extern bool version_is_newer_than_snapshot(const AirflowTables *tables, const pg_uuid_t *id);
 extern bool version_lock(const AirflowTables *tables, const pg_uuid_t *id);
 extern void version_lock_content(const AirflowTables *tables, DagVersion *version);
 extern char *version_numbers(const AirflowTables *tables, const char *dag_id);

@@ -66,9 +66,9 @@ pin_store_lock(const char *dag_id)
 	" INSERT INTO airflow_pin.pin_history (dag_id, event, at, reason, from_version,"               \
 	" from_bundle_version, valid_from, expires_at)"                                                \
 	" SELECT dag_id, 'expire', expires_at, reason, version_number, bundle_version, valid_from,"    \
-	" expires_at FROM gone"
+	" expires_at FROM gone RETURNING from_version, expires_at"
 
-/* Move the DAG's pins that have expired to pin_history. */
+/* Move the DAG's pins that have expired to pin_history, and say so: nobody did when they ended. */
 void
 pin_store_expire(const char *dag_id)
 {
@@ -77,6 +77,9 @@ pin_store_expire(const char *dag_id)
 
 	arg_text(&args, dag_id);
 	run_as_owner(&plan, EXPIRE("dag_id = $1 AND"), &args, 0);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		ereport(NOTICE, (errmsg("the pin of DAG \"%s\" to version %d ended at %s", dag_id,
+								row_int(row, 1), timestamptz_to_str(row_timestamp(row, 2)))));
 }
 
 /* The same with those of all DAGs. */
@@ -113,13 +116,13 @@ pin_store_last(const char *dag_id, PastPin *past)
 
 	arg_text(&args, dag_id);
 	run_as_owner(&ruling,
-				 "SELECT history_id, version_number, bundle_version, true"
+				 "SELECT history_id, version_number, bundle_version, true, expires_at IS NULL"
 				 " FROM airflow_pin.pinned_version WHERE dag_id = $1 AND " PIN_RULES
 				 " ORDER BY valid_from DESC LIMIT 1",
 				 &args, 1);
 	if (SPI_processed == 0)
 		run_as_owner(&last,
-					 "SELECT h.id, h.to_version, h.to_bundle_version, false"
+					 "SELECT h.id, h.to_version, h.to_bundle_version, false, false"
 					 " FROM airflow_pin.pin_history h WHERE h.dag_id = $1 AND " CAME_INTO_FORCE
 					 " ORDER BY h.valid_from DESC, h.id DESC LIMIT 1",
 					 &args, 1);
@@ -129,6 +132,7 @@ pin_store_last(const char *dag_id, PastPin *past)
 	past->version_number = row_int(0, 2);
 	past->commit = row_text(0, 3);
 	past->in_force = row_bool(0, 4);
+	past->has_no_end = row_bool(0, 5);
 	return true;
 }
 

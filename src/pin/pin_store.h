@@ -45,6 +45,7 @@ typedef struct PastPin
 	int32 version_number;
 	char *commit;
 	bool in_force;
+	bool has_no_end; /* it would rule for ever, if it were not moved */
 } PastPin;
 
 extern bool pin_store_has_schedule(void);

@@ -65,6 +65,21 @@ fail(Decision *decision, char *detail, char *hint)
 	decision->hint = hint;
 }
 
+/* The pinned version is not to be seen: it is gone, or too new for the transaction. */
+static void
+fail_missing(const AirflowTables *tables, const Pin *pin, Decision *decision)
+{
+	if (version_is_newer_than_snapshot(tables, &pin->dag_version_id))
+		fail(decision,
+			 psprintf("The pinned version %d is newer than the snapshot of this transaction, whose "
+					  "isolation level is not READ COMMITTED.",
+					  pin->version_number),
+			 "Create the run again in a new transaction. Airflow is made for READ COMMITTED.");
+	else
+		fail(decision, psprintf("The pinned version %d no longer exists.", pin->version_number),
+			 "Pin a version that exists, or unpin the DAG.");
+}
+
 /*
  * The version and commit that the run shall have: the pin's, or the one that the run itself asks
  * for where the pin allows that. False: it is not to be had, and "decision" says so.
@@ -80,8 +95,7 @@ find_target(const AirflowTables *tables, const RunRequest *request, const Pin *p
 		decision->has_effective = version_by_id(tables, &pin->dag_version_id, &decision->effective);
 		decision->effective_commit = pin->bundle_version;
 		if (!decision->has_effective)
-			fail(decision, psprintf("The pinned version %d no longer exists.", pin->version_number),
-				 "Pin a version that exists, or unpin the DAG.");
+			fail_missing(tables, pin, decision);
 		return decision->has_effective;
 	}
 

@@ -167,22 +167,42 @@ is_incomplete(const NewRun *run)
 	return no_run_id || no_run_type;
 }
 
+/* The run_id of a run of "airflow tasks test" (_generate_temporary_run_id in cli/commands/task_command.py). */
+#define TEMPORARY_RUN "__airflow_temporary_run_"
+
+/*
+ * Is this a run of "airflow dags test" or "airflow tasks test", which run the files at hand? The
+ * second one says so in its run_id only. That alone is no proof, because whoever triggers a run may
+ * give it any id; but what is triggered is queued, and these are inserted as running.
+ */
+static bool
+is_test_run(const NewRun *run, const char *state)
+{
+	char *triggered_by = column_text(run, run->columns->triggered_by);
+	char *run_id = column_text(run, run->columns->run_id);
+	char *run_type = column_text(run, run->columns->run_type);
+
+	if (triggered_by != NULL && pg_strcasecmp(triggered_by, "test") == 0)
+		return true;
+	return state != NULL && strcmp(state, "running") == 0 && run_id != NULL &&
+		   strncmp(run_id, TEMPORARY_RUN, strlen(TEMPORARY_RUN)) == 0 && run_type != NULL &&
+		   strcmp(run_type, "manual") == 0;
+}
+
 /*
  * Is this a run that Airflow creates in order to run it? Not one that comes with its end, not one of
- * a backup, which pg_restore loads with COPY and whose task instances follow, and not one of
- * "airflow dags test", which runs the files at hand.
+ * a backup, which pg_restore loads with COPY and whose task instances follow, and not one of a test.
  */
 static bool
 will_run(const NewRun *run, Oid relation)
 {
 	char *state = column_text(run, run->columns->state);
-	char *triggered_by = column_text(run, run->columns->triggered_by);
 
 	if (row_is_copied(relation))
 		return false;
 	if (state != NULL && strcmp(state, "queued") != 0 && strcmp(state, "running") != 0)
 		return false;
-	return triggered_by == NULL || pg_strcasecmp(triggered_by, "test") != 0;
+	return !is_test_run(run, state);
 }
 
 /* A scheduler's job id in the row tells for certain that no error may be raised. */

@@ -1,4 +1,4 @@
--- status_report(): a few lines for those who wait. The isolation test health_status has sessions that migrate.
+-- status_report(): a few lines for those who wait. The isolation test watch_sessions has sessions that migrate.
 \set ECHO none
 \getenv abs_srcdir PG_ABS_SRCDIR
 \i :abs_srcdir/fixtures/begin.sql

@@ -32,7 +32,22 @@ SELECT version_number, on_mismatch, reruns, run_types, allow_override FROM airfl
 -- After unpin() there is nothing to keep.
 SELECT version_number FROM airflow_pin.unpin('d');
 SELECT version_number, on_mismatch, reruns, run_types, allow_override FROM airflow_pin.pin('d', 1);
+-- Back at a pin that only observes, new runs get the latest version: a NOTICE says it.
+SELECT version_number, on_mismatch FROM airflow_pin.pin('d', 1, 'observe');
+SELECT version_number, on_mismatch FROM airflow_pin.pin('d', 2, 'rewrite');
+SELECT version_number, on_mismatch FROM airflow_pin.rollback('d');
+-- At the end of a pin the one that it replaced does not come back: a NOTICE says it, and what to do, ...
+SELECT version_number FROM airflow_pin.pin('d', 2, 'rewrite');
+SELECT version_number FROM airflow_pin.pin('d', 1, expires_at => '2999-01-01');
+SELECT version_number FROM airflow_pin.pin('d', 2, valid_from => '2999-01-01');
+-- ... and none where that is done, or where the one that is replaced has an end, too.
+SELECT version_number FROM airflow_pin.pin('d', 1, expires_at => '2999-01-01', reason => 'again');
+SELECT version_number FROM airflow_pin.unpin('d');
+SELECT version_number FROM airflow_pin.pin('d', 1, expires_at => '2999-01-01');
+SELECT version_number FROM airflow_pin.pin('d', 1, expires_at => '2999-01-02');
+
 -- A pin whose time is over has no say.
+SET client_min_messages = warning;
 SELECT version_number FROM airflow_pin.pin('d', 1, 'reject', expires_at => clock_timestamp() + '50 ms');
 SELECT expires_at AS end FROM airflow_pin.pinned_version \gset
 CALL lab.wait_until(:'end');
