@@ -168,6 +168,16 @@ COMMENT ON FUNCTION airflow_pin.grant_dump_rights() IS
 'Lets the role that owns Airflow''s tables read the tables of the extension, so that a pg_dump by that role works and has the pins in it. CREATE EXTENSION, ALTER EXTENSION UPDATE and attach() call it. Returns false where there are no tables of Airflow, or in several schemas: attach() does it then. Errors: none of its own.';
 REVOKE ALL ON FUNCTION airflow_pin.grant_dump_rights() FROM PUBLIC;
 
+CREATE FUNCTION airflow_pin.next_runs(
+        dag_id text, version_number integer DEFAULT NULL, count integer DEFAULT 5, after timestamptz DEFAULT NULL,
+        OUT logical_date timestamptz, OUT data_interval_start timestamptz,
+        OUT data_interval_end timestamptz, OUT run_after timestamptz)
+    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_next_runs';
+COMMENT ON FUNCTION airflow_pin.next_runs(text, integer, integer, timestamptz) IS
+'The next runs that a version''s schedule gives, as its Airflow''s own timetable would reckon them; nothing is changed. version_number NULL: the version of the pin in force, without one the latest. Begins after the newest scheduled or backfill run, each run being created when it is due (run_after); limits on active runs, and whether the DAG is paused, are not looked at. after: only runs that are due later; a cron schedule is asked as if it were that moment and all runs up to it had been, so that it may be in the past. Of @continuous one row comes, of no schedule none; where Airflow would log an error and create no further run, a NOTICE says why. Errors: 42704 no such DAG, P0002 no such version, 0A000 a schedule that cannot be computed (assets, partitions, events, a plugin''s timetable, random cron values, a time zone that the server lacks) or serialized in an unknown format, 22023 count not between 1 and 10000, 22008 after is out of range, 54000 too many runs come before it, 22004 dag_id or count is NULL, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+
+REVOKE ALL ON FUNCTION airflow_pin.next_runs(text, integer, integer, timestamptz) FROM PUBLIC;
+
 ---------------------------------------------------------------------------------------------------
 -- At last, when all tables are there
 ---------------------------------------------------------------------------------------------------

@@ -474,6 +474,14 @@ CREATE FUNCTION airflow_pin.diff(
 COMMENT ON FUNCTION airflow_pin.diff(text, integer, integer) IS
 'What changes between two versions of a DAG. kind: task_added, task_removed, task_changed (item is task_id.field), schedule, setting; values are as in the serialized DAG, NULL where a side has none; items "in words" and "limits in words" have schedule and limits as sentences. No rows where nothing differs, or for a NULL. Errors: 42704 no such DAG, P0002 no such version, or its serialized DAG is gone, 0A000 serialized in an unknown format, 22P02 or 22P05 no JSON that PostgreSQL can hold, 54000 larger than can be read, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
 
+CREATE FUNCTION airflow_pin.next_runs(
+        dag_id text, version_number integer DEFAULT NULL, count integer DEFAULT 5, after timestamptz DEFAULT NULL,
+        OUT logical_date timestamptz, OUT data_interval_start timestamptz,
+        OUT data_interval_end timestamptz, OUT run_after timestamptz)
+    RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_next_runs';
+COMMENT ON FUNCTION airflow_pin.next_runs(text, integer, integer, timestamptz) IS
+'The next runs that a version''s schedule gives, as its Airflow''s own timetable would reckon them; nothing is changed. version_number NULL: the version of the pin in force, without one the latest. Begins after the newest scheduled or backfill run, each run being created when it is due (run_after); limits on active runs, and whether the DAG is paused, are not looked at. after: only runs that are due later; a cron schedule is asked as if it were that moment and all runs up to it had been, so that it may be in the past. Of @continuous one row comes, of no schedule none; where Airflow would log an error and create no further run, a NOTICE says why. Errors: 42704 no such DAG, P0002 no such version, 0A000 a schedule that cannot be computed (assets, partitions, events, a plugin''s timetable, random cron values, a time zone that the server lacks) or serialized in an unknown format, 22023 count not between 1 and 10000, 22008 after is out of range, 54000 too many runs come before it, 22004 dag_id or count is NULL, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+
 CREATE FUNCTION airflow_pin.prune_decisions(older_than interval DEFAULT '90 days')
     RETURNS bigint LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'airflow_pin_prune_decisions';
 COMMENT ON FUNCTION airflow_pin.prune_decisions(interval) IS

@@ -39,13 +39,14 @@ static const struct
 {
 	const char *name;
 	const char *expression;
-} presets[] = {
-	{"@hourly", "0 * * * *"},  {"@daily", "0 0 * * *"},			{"@weekly", "0 0 * * 0"},
-	{"@monthly", "0 0 1 * *"}, {"@quarterly", "0 0 1 */3 *"}, {"@yearly", "0 0 1 1 *"},
+} presets[] =
+	{
+		{"@hourly", "0 * * * *"},  {"@daily", "0 0 * * *"},		  {"@weekly", "0 0 * * 0"},
+		{"@monthly", "0 0 1 * *"}, {"@quarterly", "0 0 1 */3 *"}, {"@yearly", "0 0 1 1 *"},
 },
   aliases[] = {
 	  /* croniter's own expr_aliases, of any case */
-	  {"@midnight", "0 0 * * *"}, {"@hourly", "0 * * * *"},  {"@daily", "0 0 * * *"},
+	  {"@midnight", "0 0 * * *"}, {"@hourly", "0 * * * *"},	 {"@daily", "0 0 * * *"},
 	  {"@weekly", "0 0 * * 0"},	  {"@monthly", "0 0 1 * *"}, {"@yearly", "0 0 1 1 *"},
 	  {"@annually", "0 0 1 1 *"},
 };

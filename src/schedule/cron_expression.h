@@ -54,7 +54,7 @@ typedef enum CronDirection
 typedef enum CronSearch
 {
 	CRON_FOUND,
-	CRON_NO_DATE,	 /* CroniterBadDateError: nothing within 50 years */
+	CRON_NO_DATE,	  /* CroniterBadDateError: nothing within 50 years */
 	CRON_OUT_OF_RANGE /* OverflowError: beyond the years that Python knows */
 } CronSearch;
 

@@ -219,8 +219,7 @@ move_month(Search *search)
 		return MOVE_OUT_OF_RANGE;
 	time->year = distance / MONTHS;
 	time->month = distance % MONTHS + 1;
-	time->day =
-		search->direction == CRON_PREVIOUS ? days_of_month(time->year, time->month) : 1;
+	time->day = search->direction == CRON_PREVIOUS ? days_of_month(time->year, time->month) : 1;
 	reset_clock(search);
 	return MOVE_DONE;
 }
@@ -337,8 +336,8 @@ move_hour(Search *search)
 	const CronField *hours = &search->cron->fields[CRON_HOUR];
 	int distance;
 
-	if (hours->any ||
-		!distance_to(search, search->time.hour, hours, HOURS_PER_DAY, &distance) || distance == 0)
+	if (hours->any || !distance_to(search, search->time.hour, hours, HOURS_PER_DAY, &distance) ||
+		distance == 0)
 		return MOVE_NONE;
 	search->time.minute = search->direction == CRON_PREVIOUS ? MINS_PER_HOUR - 1 : 0;
 	search->time.second = search->direction == CRON_PREVIOUS ? SECS_PER_MINUTE - 1 : 0;
@@ -482,9 +481,8 @@ cron_search(const CronExpression *cron, CronDirection direction, Timestamp wall,
 	by_weekday = search_fields(cron, direction, &any_value, weekdays, wall, &other);
 	if (by_weekday == CRON_OUT_OF_RANGE || (by_weekday == CRON_NO_DATE && !is_clean))
 		return by_weekday;
-	if (by_day == CRON_NO_DATE ||
-		(by_weekday == CRON_FOUND &&
-		 (direction == CRON_PREVIOUS ? other > *found : other < *found)))
+	if (by_day == CRON_NO_DATE || (by_weekday == CRON_FOUND &&
+								   (direction == CRON_PREVIOUS ? other > *found : other < *found)))
 	{
 		*found = other;
 		return by_weekday;

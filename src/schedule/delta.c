@@ -188,8 +188,8 @@ replace_fields(const Delta *delta, int sign, TimestampTz *time, double *days)
 	}
 	if (tm.tm_year < 1 || tm.tm_year > 9999 || tm.tm_mon > MONTHS)
 		return false;
-	tm.tm_mday = Min(day_tab[isleap(tm.tm_year)][tm.tm_mon - 1],
-					 date_field(delta, DELTA_DAY, tm.tm_mday));
+	tm.tm_mday =
+		Min(day_tab[isleap(tm.tm_year)][tm.tm_mon - 1], date_field(delta, DELTA_DAY, tm.tm_mday));
 	if (tm.tm_mon > 2 && isleap(tm.tm_year))
 		*days += delta->leapdays;
 

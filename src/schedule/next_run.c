@@ -12,10 +12,10 @@
 /* What differs between the minor releases of Airflow 3: the classes' files of 3.0.6, 3.1.8, 3.2.2, 3.3.2. */
 typedef struct TimetableRules
 {
-	bool once_needs_start_date;			/* OnceTimetable, simple.py */
-	bool continuous_needs_start_date;	/* ContinuousTimetable, simple.py */
-	bool moves_past_point;				/* _DataIntervalTimetable, interval.py: past a run of a trigger */
-	bool moves_past_last;				/* ... past any run that is not before the next one */
+	bool once_needs_start_date;		  /* OnceTimetable, simple.py */
+	bool continuous_needs_start_date; /* ContinuousTimetable, simple.py */
+	bool moves_past_point; /* _DataIntervalTimetable, interval.py: past a run of a trigger */
+	bool moves_past_last;  /* ... past any run that is not before the next one */
 	bool rounds_months_from_start_date; /* DeltaDataIntervalTimetable._round(), interval.py */
 } TimetableRules;
 
@@ -30,6 +30,9 @@ static const TimetableRules rules_by_minor[] = {
 
 /* CronTriggerTimetable._calc_first_run(): at least this long, a run that is past is still made up for. */
 #define SHORTEST_BUFFER (5 * USECS_PER_MINUTE)
+
+/* 8,000 years of months. A delta of less, as {"months": 1, "days": -30}, could take for ever. */
+#define MAX_MONTH_STEPS 100000
 
 /* One computation, of a schedule or of one of its cron expressions. */
 typedef struct Computation
@@ -69,9 +72,8 @@ step_cron(Computation *computation, CronDirection direction, TimestampTz time, T
 			return fail(computation, "a date is out of range");
 	}
 	/* what covers every hour is not to miss one that comes twice */
-	if (cron_covers_every_hour(computation->cron)
-			? !python_time_add(time, found - wall, result)
-			: !zone_moment(zone, found, result))
+	if (cron_covers_every_hour(computation->cron) ? !python_time_add(time, found - wall, result)
+												  : !zone_moment(zone, found, result))
 		return fail(computation, "a date is out of range");
 	return true;
 }
@@ -100,8 +102,7 @@ align(Computation *computation, CronDirection direction, TimestampTz time, Times
 	*result = time;
 	if (computation->cron == NULL)
 		return true;
-	if (!step(computation, direction, time, &beside) ||
-		!step(computation, opposite, beside, &back))
+	if (!step(computation, direction, time, &beside) || !step(computation, opposite, beside, &back))
 		return false;
 	if (back != time)
 		*result = beside;
@@ -131,8 +132,9 @@ skip_cron_to_latest(Computation *computation, TimestampTz *start)
 static bool
 round_to_months(Computation *computation, TimestampTz time, TimestampTz *rounded)
 {
-	TimestampTz boundary = computation->schedule->has_earliest ? computation->schedule->earliest
-															   : computation->now;
+	int steps = 0;
+	TimestampTz boundary =
+		computation->schedule->has_earliest ? computation->schedule->earliest : computation->now;
 	TimestampTz next;
 
 	for (;;)
@@ -142,7 +144,7 @@ round_to_months(Computation *computation, TimestampTz time, TimestampTz *rounded
 			return false;
 		if (next > time)
 			break;
-		if (next <= boundary)
+		if (next <= boundary || ++steps > MAX_MONTH_STEPS)
 			return fail(computation, "the schedule does not advance"); /* Airflow would hang */
 		boundary = next;
 	}
@@ -181,8 +183,7 @@ earliest_start(Computation *computation, bool *exists, TimestampTz *start)
 
 	*exists = schedule->has_earliest || !schedule->catchup;
 	if (schedule->catchup)
-		return !schedule->has_earliest ||
-			   align(computation, CRON_NEXT, schedule->earliest, start);
+		return !schedule->has_earliest || align(computation, CRON_NEXT, schedule->earliest, start);
 	if (computation->cron != NULL)
 	{
 		if (!skip_cron_to_latest(computation, start))
@@ -355,8 +356,7 @@ next_of_crons(Computation *computation, DataInterval *next)
 				return false;
 			continue;
 		}
-		if (!found ||
-			trigger_order(computation, &interval) < trigger_order(computation, next))
+		if (!found || trigger_order(computation, &interval) < trigger_order(computation, next))
 			*next = interval;
 		found = true;
 	}
@@ -436,7 +436,8 @@ schedule_next_run(const Schedule *schedule, int minor, const DataInterval *last,
 							   .now = now};
 
 	*next = (NextRun){0};
-	if (last != NULL && (!python_time_is_valid(last->start) || !python_time_is_valid(last->end)))
+	if (!python_time_is_valid(now) ||
+		(last != NULL && (!python_time_is_valid(last->start) || !python_time_is_valid(last->end))))
 		(void) fail(&computation, "a date is out of range");
 	else
 		next->exists = compute(&computation, &next->interval);

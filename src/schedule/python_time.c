@@ -15,9 +15,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
-#define FIRST_YEAR 1
-#define LAST_YEAR 9999
-
 /* Seconds from Python's epoch, 1970, to PostgreSQL's, 2000. */
 #define EPOCH_SECONDS ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 
@@ -27,12 +24,7 @@
 bool
 python_time_is_valid(Timestamp time)
 {
-	static const Timestamp first =
-		(Timestamp) (1721426 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY; /* 0001-01-01 */
-	static const Timestamp end =
-		(Timestamp) (5373485 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY; /* 10000-01-01 */
-
-	return time >= first && time < end;
+	return time >= PYTHON_TIME_FIRST && time < PYTHON_TIME_END;
 }
 
 /* False where Python raises OverflowError. */
@@ -95,8 +87,7 @@ python_duration_usec(const PythonDuration *duration, int64 *usec)
 {
 	const double days = duration->days + duration->hours / HOURS_PER_DAY +
 						duration->minutes / MINS_PER_HOUR / HOURS_PER_DAY +
-						duration->seconds / SECS_PER_DAY +
-						duration->microseconds / USECS_PER_DAY;
+						duration->seconds / SECS_PER_DAY + duration->microseconds / USECS_PER_DAY;
 	double rest = 0.0;
 
 	/* what is far beyond the last year need not be exact; NaN is neither */
@@ -141,9 +132,9 @@ json_double(const JsonbValue *value, double *number)
 {
 	if (value == NULL || value->type != jbvNumeric)
 		return false;
-	*number = strtod(DatumGetCString(DirectFunctionCall1(numeric_out,
-														 NumericGetDatum(value->val.numeric))),
-					 NULL);
+	*number = strtod(
+		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))),
+		NULL);
 	return true;
 }
 
@@ -152,7 +143,7 @@ bool
 json_is_float(const JsonbValue *value)
 {
 	return value != NULL && value->type == jbvNumeric &&
-		   strchr(DatumGetCString(DirectFunctionCall1(numeric_out,
-													  NumericGetDatum(value->val.numeric))),
+		   strchr(DatumGetCString(
+					  DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))),
 				  '.') != NULL;
 }

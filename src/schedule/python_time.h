@@ -10,6 +10,10 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
+/* 0001-01-01 and 10000-01-01, between which Python's times are. */
+#define PYTHON_TIME_FIRST ((Timestamp) (1721426 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+#define PYTHON_TIME_END ((Timestamp) (5373485 - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+
 /* A duration as datetime.timedelta() is given it; each part may be a fraction. */
 typedef struct PythonDuration
 {

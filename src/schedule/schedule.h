@@ -93,7 +93,8 @@ typedef struct NextRun
 	TimestampTz logical_date;
 	DataInterval interval;
 	TimestampTz run_after;
-	const char *failure; /* why there is none, where Airflow's timetable raises an error; it logs that */
+	const char
+		*failure; /* why there is none, where Airflow's timetable raises an error; it logs that */
 } NextRun;
 
 /*

@@ -263,7 +263,7 @@ has_concurrency_limit(JsonbContainer *task)
 static const char *
 add_task(JsonbContainer *task, const Dates *dag, Schedule *schedule, bool *all_end)
 {
-	Dates dates;
+	Dates dates = {0};
 	const char *why = read_dates(task, &dates);
 
 	if (why != NULL)
@@ -296,7 +296,7 @@ read_restriction(JsonbContainer *body, Schedule *schedule)
 	JsonbContainer *tasks = json_child(body, "tasks");
 	int count = tasks != NULL && JsonContainerIsArray(tasks) ? JsonContainerSize(tasks) : 0;
 	bool all_end = true;
-	Dates dag;
+	Dates dag = {0};
 	const char *why = read_dates(body, &dag);
 
 	schedule->has_earliest = dag.has_start;
@@ -306,12 +306,11 @@ read_restriction(JsonbContainer *body, Schedule *schedule)
 	for (int i = 0; i < count && why == NULL; i++)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(tasks, i);
-		JsonbContainer *task = element->type == jbvBinary
-								   ? json_child(element->val.binary.data, "__var")
-								   : NULL;
+		JsonbContainer *task =
+			element->type == jbvBinary ? json_child(element->val.binary.data, "__var") : NULL;
 
 		CHECK_FOR_INTERRUPTS();
-		if (task == NULL)
+		if (task == NULL || !JsonContainerIsObject(task))
 			return "The serialized DAG has a task that is malformed.";
 		why = add_task(task, &dag, schedule, &all_end);
 	}
@@ -348,8 +347,7 @@ read_limits(JsonbContainer *body, Schedule *schedule)
 
 	schedule->max_active_tasks = read_limit(body, "max_active_tasks");
 	schedule->max_active_runs = read_limit(body, "max_active_runs");
-	schedule->max_consecutive_failed_dag_runs =
-		read_limit(body, "max_consecutive_failed_dag_runs");
+	schedule->max_consecutive_failed_dag_runs = read_limit(body, "max_consecutive_failed_dag_runs");
 	schedule->fail_fast = read_bool(body, "fail_fast");
 	if (run_types != NULL && run_types->type == jbvBinary)
 		schedule->allowed_run_types = run_types;

@@ -14,10 +14,11 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "values/pickle_scan.h"
 #include "dag/serialized_dag.h"
+#include "schedule/schedule.h"
 #include "tasks/task.h"
 #include "tasks/task_plan.h"
+#include "values/pickle_scan.h"
 #include "values/xcom_value.h"
 #include "watch/statement.h"
 
@@ -193,6 +194,54 @@ read_statement(const char *data, int size)
 	(void) statement_name(&statement);
 }
 
+/* A time found is on the right side of the one that was asked about. */
+static void
+check_cron(const char *text)
+{
+	CronExpression cron;
+	Timestamp found;
+
+	if (cron_read(text, &cron) != NULL)
+		return;
+	for (int year = -40; year <= 120; year += 32)
+	{
+		const Timestamp wall = year * 366 * USECS_PER_DAY + 12345678901;
+
+		if (cron_search(&cron, CRON_NEXT, wall, &found) == CRON_FOUND && found <= wall)
+			abort();
+		if (cron_search(&cron, CRON_PREVIOUS, wall, &found) == CRON_FOUND && found >= wall)
+			abort();
+	}
+}
+
+/* The schedule of a serialized DAG, asked of every Airflow; of what is no JSON object the cron expression. */
+static void
+read_schedule(const char *data, int size)
+{
+	static const DataInterval last = {.start = 800000000000000, .end = 800003600000000};
+	Schedule schedule;
+	NextRun next;
+	Jsonb *json;
+
+	if (!pg_verify_mbstr(PG_UTF8, data, size, true))
+		return;
+	if (size == 0 || data[0] != '{')
+	{
+		check_cron(pnstrdup(data, size));
+		return;
+	}
+	json = decode(data, size, DAG_WHOLE);
+	if (json == NULL || schedule_read(json, &schedule) != NULL)
+		return;
+	for (int minor = 0; minor <= 3; minor++)
+	{
+		schedule_next_run(&schedule, minor, NULL, 820000000000001, &next);
+		schedule_next_run(&schedule, minor, &last, 820000000000001, &next);
+		if (next.exists && next.failure != NULL)
+			abort();
+	}
+}
+
 typedef struct Target
 {
 	const char *name;
@@ -200,10 +249,8 @@ typedef struct Target
 } Target;
 
 static const Target targets[] = {
-	{"serialized_dag", read_serialized_dag},
-	{"conf", read_conf},
-	{"xcom", read_xcom},
-	{"statement", read_statement},
+	{"serialized_dag", read_serialized_dag}, {"conf", read_conf},		  {"xcom", read_xcom},
+	{"statement", read_statement},			 {"schedule", read_schedule},
 };
 
 static const Target *target; /* libFuzzer hands no argument on */
