@@ -86,6 +86,21 @@ COMMENT ON FUNCTION airflow_pin.settle_schedule() IS
 'Trigger of pinned_version and schedule_due: at commit, sets the next run of a DAG right in dag, unless that row is locked.';
 
 REVOKE ALL ON FUNCTION airflow_pin.hold_schedule(), airflow_pin.settle_schedule() FROM PUBLIC;
+-- Who may attach the triggers of 1.0 may attach the new one.
+DO $$
+DECLARE
+    held record;
+BEGIN
+    FOR held IN SELECT r.grantee, r.is_grantable FROM pg_catalog.pg_proc AS p, pg_catalog.aclexplode(p.proacl) AS r
+        WHERE p.oid OPERATOR(pg_catalog.=) 'airflow_pin.end_clean()'::pg_catalog.regprocedure::pg_catalog.oid
+          AND r.grantee OPERATOR(pg_catalog.<>) p.proowner
+    LOOP
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION airflow_pin.hold_schedule() TO %s%s',
+            CASE WHEN held.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC'
+                 ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(held.grantee)) END,
+            CASE WHEN held.is_grantable THEN ' WITH GRANT OPTION' END);
+    END LOOP;
+END $$;
 
 CREATE CONSTRAINT TRIGGER settle_schedule AFTER INSERT OR UPDATE OR DELETE ON airflow_pin.pinned_version
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION airflow_pin.settle_schedule();

@@ -9,6 +9,7 @@
 
 #include "miscadmin.h"
 
+#include "schedule/automated_run.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
@@ -23,32 +24,6 @@ run_as_airflow(const AirflowTables *tables, KeptPlan *plan, const char *sql, Que
 	owner_scope_enter_foreign(&scope, tables->dag_run);
 	query_run_kept(plan, sql, args, 1);
 	owner_scope_leave(&scope);
-}
-
-/*
- * The data interval of the newest scheduled or backfill run. False: there is none. One without a
- * data interval, which only Airflow before 2.2 made, counts from its logical date on.
- */
-bool
-newest_automated_run(const AirflowTables *tables, const char *dag_id, DataInterval *interval)
-{
-	static KeptPlan plan;
-	QueryArgs args = {0};
-
-	arg_text(&args, dag_id);
-	run_as_airflow(tables, &plan,
-				   psprintf("SELECT coalesce(data_interval_start, logical_date),"
-							" coalesce(data_interval_end, logical_date) FROM %1$s.dag_run"
-							" WHERE dag_id = $1 AND logical_date = (SELECT max(logical_date)"
-							" FROM %1$s.dag_run WHERE dag_id = $1"
-							" AND run_type IN ('backfill', 'scheduled'))",
-							tables->quoted_schema),
-				   &args);
-	if (SPI_processed == 0)
-		return false;
-	interval->start = row_timestamp(0, 1);
-	interval->end = row_timestamp(0, 2);
-	return true;
 }
 
 /* Has the DAG a run of any type with that logical date? */

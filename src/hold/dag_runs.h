@@ -10,8 +10,6 @@
 #include "airflow/tables.h"
 #include "schedule/schedule.h"
 
-extern bool newest_automated_run(const AirflowTables *tables, const char *dag_id,
-								 DataInterval *interval);
 extern bool run_exists(const AirflowTables *tables, const char *dag_id, TimestampTz logical_date);
 extern int64 active_runs(const AirflowTables *tables, const char *dag_id);
 extern void next_free_run(const AirflowTables *tables, const char *dag_id, const Schedule *schedule,

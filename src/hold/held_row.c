@@ -19,6 +19,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "hold/configured_limits.h"
 #include "hold/dag_runs.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
@@ -131,29 +132,17 @@ throttled_to(Relation dag)
 	return PG_INT32_MAX;
 }
 
-/* A limit that the serialized DAG does not name is the configuration's, which Airflow has just written. */
-static void
-set_limit(RowChange *change, const char *name, int32 limit)
+/* The limit that the version has, or leaves to the configuration. */
+static int32
+limit_of(const AirflowTables *tables, int32 limit, LimitName name)
 {
-	if (limit != LIMIT_CONFIGURED)
-		set_column(change, name, INT4OID, Int32GetDatum(limit), false);
+	return limit == LIMIT_CONFIGURED ? configured_limit(tables, name) : limit;
 }
 
-/* The pinned version's max_active_runs, or the configuration's, which the row has. */
-static int32
-max_active_runs(const RowChange *change, const Schedule *schedule)
+static void
+set_limit(RowChange *change, LimitName name, int32 limit)
 {
-	int number = column_number(change->desc, "max_active_runs", INT4OID);
-	int32 limit = schedule->max_active_runs;
-	bool isnull = true;
-	Datum written = (Datum) 0;
-
-	if (limit == LIMIT_CONFIGURED && number > 0)
-	{
-		written = heap_getattr(change->row, number, change->desc, &isnull);
-		limit = isnull ? 0 : DatumGetInt32(written);
-	}
-	return limit;
+	set_column(change, limit_column(name), INT4OID, Int32GetDatum(limit), false);
 }
 
 static char *
@@ -222,15 +211,16 @@ set_timetable(RowChange *change, const AirflowTables *tables, const VersionSched
 }
 
 static void
-set_limits(RowChange *change, const VersionSchedule *version)
+set_limits(RowChange *change, const AirflowTables *tables, const VersionSchedule *version)
 {
 	const Schedule *schedule = &version->schedule;
-	const int32 throttle = throttled_to(change->trigger->tg_relation);
+	const int32 runs = limit_of(tables, schedule->max_active_runs, LIMIT_ACTIVE_RUNS);
 
-	set_limit(change, "max_active_tasks", schedule->max_active_tasks);
-	if (schedule->max_active_runs != LIMIT_CONFIGURED)
-		set_limit(change, "max_active_runs", Min(schedule->max_active_runs, throttle));
-	set_limit(change, "max_consecutive_failed_dag_runs", schedule->max_consecutive_failed_dag_runs);
+	set_limit(change, LIMIT_ACTIVE_TASKS,
+			  limit_of(tables, schedule->max_active_tasks, LIMIT_ACTIVE_TASKS));
+	set_limit(change, LIMIT_ACTIVE_RUNS, Min(runs, throttled_to(change->trigger->tg_relation)));
+	set_limit(change, LIMIT_FAILED_RUNS,
+			  limit_of(tables, schedule->max_consecutive_failed_dag_runs, LIMIT_FAILED_RUNS));
 	set_bool(change, "has_task_concurrency_limits", schedule->has_task_concurrency_limits);
 	set_bool(change, "fail_fast", schedule->fail_fast);
 	set_json(change, "allowed_run_types", version->allowed_run_types);
@@ -292,7 +282,7 @@ static void
 set_runs(RowChange *change, const AirflowTables *tables, const char *dag_id,
 		 const Schedule *schedule, bool anew)
 {
-	const int32 limit = max_active_runs(change, schedule);
+	const int32 limit = limit_of(tables, schedule->max_active_runs, LIMIT_ACTIVE_RUNS);
 	/* _RunInfo.calculate() does not count where nothing is scheduled */
 	const int64 active = schedule->kind == TIMETABLE_NULL ? 0 : active_runs(tables, dag_id);
 	const bool has_flag = column_number(change->desc, "exceeds_max_non_backfill", BOOLOID) > 0;
@@ -334,7 +324,7 @@ hold_row(TriggerData *trigger, const AirflowTables *tables, const char *dag_id,
 		.trigger = trigger, .desc = RelationGetDescr(trigger->tg_relation), .row = row};
 
 	set_timetable(&change, tables, version);
-	set_limits(&change, version);
+	set_limits(&change, tables, version);
 	set_runs(&change, tables, dag_id, &version->schedule, anew);
 	return changed_row(&change);
 }

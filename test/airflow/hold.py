@@ -122,6 +122,8 @@ class Pair:
         self.held, self.twin = f"held_{number}", f"twin_{number}"
         limits = {"max_active_runs": random_.choice([1, 2, 3, 16]), "max_active_tasks": random_.choice([1, 7, 16]),
                   "max_consecutive_failed_dag_runs": random_.choice([0, 4])}  # fmt: skip
+        # what is not given is as configured
+        limits = {name: value for name, value in limits.items() if random_.random() < 0.8}
         others = {"max_active_runs": random_.choice([1, 2, 5]), "max_active_tasks": 3, "fail_fast": True,
                   "max_consecutive_failed_dag_runs": 1}  # fmt: skip
         options = {"start_date": TODAY - timedelta(days=random_.choice([3, 2, 1])), "catchup": random_.choice([True, False])}

@@ -133,7 +133,9 @@ SELECT valid_from AS begins FROM airflow_pin.pinned_version \gset
 CALL lab.wait_until(:'begins');
 CALL lab.parse('d', '0 12 * * *', '2026-01-02 12:00');
 SELECT next_dagrun, max_active_runs FROM dag WHERE dag_id = 'd';
+SET client_min_messages = warning; -- a NOTICE tells the time at which it ends
 SELECT version_number, expires_at AS ends FROM airflow_pin.pin('d', 3, expires_at => clock_timestamp() + '0.5 s') \gset
+RESET client_min_messages;
 CALL lab.wait_until(:'ends');
 CALL lab.parse('d', '0 12 * * *', '2026-01-02 12:00', 11);
 SELECT next_dagrun, max_active_runs FROM dag WHERE dag_id = 'd';
