@@ -319,8 +319,8 @@ WEIGHTS = [5, 4, 4, 1, 1, 1, 4, 1, 1, 1, 1]
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pairs", type=int, default=40)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=24)
+    parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-pin", action="store_true")
     arguments = parser.parse_args()
