@@ -72,6 +72,7 @@ COMMENT ON COLUMN airflow_pin.extension_update.version IS 'The release, as 1.1.'
 COMMENT ON COLUMN airflow_pin.extension_update.updated_at IS 'When ALTER EXTENSION airflow_pin UPDATE was run.';
 INSERT INTO airflow_pin.extension_update (version) VALUES ('1.1');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.held_schedule', '');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.schedule_due', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.extension_update', '');
 GRANT SELECT ON airflow_pin.held_schedule, airflow_pin.schedule_due, airflow_pin.extension_update TO pg_monitor;
 

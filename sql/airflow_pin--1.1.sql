@@ -308,6 +308,7 @@ SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pinned_version', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.pin_history', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.run_decision', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.held_schedule', '');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.schedule_due', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.extension_update', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.paused_dag', '');
 SELECT pg_catalog.pg_extension_config_dump('airflow_pin.baseline_figure', '');

@@ -304,15 +304,17 @@ airflow_pin_hold_schedule(PG_FUNCTION_ARGS)
 	AttrNumber column = dag_id_column(desc);
 	HoldCall call = {.trigger = trigger};
 	bool isnull = true;
-	Datum dag_id;
+	Datum value;
+	text *dag_id;
 
 	if (!airflow_pin_enabled || column == InvalidAttrNumber)
 		return PointerGetDatum(trigger->tg_newtuple);
-	dag_id = heap_getattr(trigger->tg_newtuple, column, desc, &isnull);
+	value = heap_getattr(trigger->tg_newtuple, column, desc, &isnull);
 	if (isnull)
 		return PointerGetDatum(trigger->tg_newtuple);
-	call.dag_id = VARDATA_ANY(DatumGetPointer(dag_id));
-	call.length = VARSIZE_ANY_EXHDR(DatumGetPointer(dag_id));
+	dag_id = DatumGetTextPP(value); /* rows of dag can be long, and their values compressed */
+	call.dag_id = VARDATA_ANY(dag_id);
+	call.length = VARSIZE_ANY_EXHDR(dag_id);
 	call.pins = pin_cache_get(call.dag_id, call.length);
 	if (likely(call.pins == NULL && settled_dag == NULL))
 		return PointerGetDatum(trigger->tg_newtuple);

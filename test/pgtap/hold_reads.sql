@@ -15,6 +15,8 @@ INSERT INTO dag_run (dag_id, run_id, run_type, state, logical_date, data_interva
     SELECT 'dag_' || n, d::text, 'scheduled', 'success', d, d, d + '1 day' FROM generate_series(1, 300) n,
         generate_series('2026-01-01'::timestamptz, '2026-01-30', '1 day') d;
 CREATE INDEX ON dag_run (dag_id);
+-- as Airflow has described it; else another DAG that it has is looked for
+UPDATE dag SET timetable_summary = '0 0 * * *', timetable_description = 'At 00:00';
 SELECT airflow_pin.pin('dag_1', 1, schedule => 'pinned'), airflow_pin.pin('dag_2', 1, schedule => 'latest') \g /dev/null
 SET CONSTRAINTS ALL IMMEDIATE;
 ANALYZE;
