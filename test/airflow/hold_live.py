@@ -123,7 +123,7 @@ class HoldLive(Story):
 
     def break_and_remove(self) -> None:
         lab = self.lab
-        lab.commit("broken", {"hold.py": "this is no Python\n"})
+        lab.commit("broken", {"hold.py": "from airflow.sdk import DAG, which is no Python\n"})
         lab.wait_for("drift import_error", lambda: "import_error" in self.drift("ticks"))
         self.wait_for_runs("ticks", 4, "although the file cannot be parsed")
         flags = lab.query("SELECT is_stale, has_import_errors FROM dag WHERE dag_id = 'ticks'")[0]
