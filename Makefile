@@ -109,6 +109,7 @@ else
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 $(OBJS): $(ALL_HEADERS)
+src/plan/plan_steps.o src/plan/plan_names.o: src/plan/migration_steps.inc
 airflow_pin.so: src/exports.map
 
 endif

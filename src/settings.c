@@ -5,11 +5,13 @@
 #include "settings.h"
 
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 bool airflow_pin_enabled = true;
 char *airflow_pin_airflow_schema = NULL;
 int airflow_pin_unpinned_dags = UNPINNED_ALLOW;
 bool airflow_pin_log_decisions = true;
+int airflow_pin_min_serialized_dag_update_interval = 30;
 double airflow_pin_rewrite_mb_per_second = REWRITE_RULE_OF_THUMB;
 
 static const struct config_enum_entry unpinned_dags_options[] = {
@@ -43,6 +45,13 @@ settings_define(void)
 							 "Writes each changed, refused or observed run to the server log too.",
 							 "run_decision is always written; failures are always logged.",
 							 &airflow_pin_log_decisions, true, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("airflow_pin.min_serialized_dag_update_interval",
+							"Airflow's [core] min_serialized_dag_update_interval.",
+							"Within it after a change, Airflow does not look whether a commit "
+							"has changed a DAG, so that the commit is no version's yet.",
+							&airflow_pin_min_serialized_dag_update_interval, 30, 0, SECS_PER_YEAR,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 
 	DefineCustomRealVariable("airflow_pin.rewrite_mb_per_second",
 							 "Rate in MB/s at which this server rewrites a table, at best.",

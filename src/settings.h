@@ -21,6 +21,7 @@ extern bool airflow_pin_enabled;
 extern char *airflow_pin_airflow_schema;
 extern int airflow_pin_unpinned_dags;
 extern bool airflow_pin_log_decisions;
+extern int airflow_pin_min_serialized_dag_update_interval; /* seconds */
 extern double airflow_pin_rewrite_mb_per_second;
 extern void settings_define(void);
 

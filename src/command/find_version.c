@@ -4,6 +4,8 @@
  */
 #include "find_version.h"
 
+#include "utils/builtins.h"
+
 /* Raise the error for a DAG that dag does not have. */
 void
 raise_no_such_dag(const AirflowTables *tables, const char *dag_id)
@@ -44,4 +46,83 @@ require_version(const AirflowTables *tables, const char *dag_id, int32 number, D
 {
 	if (!version_by_number(tables, dag_id, number, version))
 		raise_no_such_version(tables, dag_id, number);
+}
+
+/* "CALL airflow_pin.await_commit('d', 'c');" */
+char *
+await_commit_call(const char *dag_id, const char *commit)
+{
+	return psprintf("CALL airflow_pin.await_commit(%s, %s);", quote_literal_cstr(dag_id),
+					quote_literal_cstr(commit));
+}
+
+/* What is parsed of the DAG, as whole sentences, for whoever misses a commit. */
+char *
+parsed_commits(const AirflowTables *tables, const char *dag_id)
+{
+	VersionCommit latest;
+	DagSource source;
+
+	if (!dag_source(tables, dag_id, &source))
+		return psprintf("Table \"%s.dag\" has no row for the DAG.", tables->schema);
+	if (!latest_commit(tables, dag_id, &latest))
+		return psprintf("Table \"%s.dag_version\" has no row for the DAG.", tables->schema);
+	if (latest.commit == NULL && latest.seen == NULL)
+		return psprintf("Its latest version is %d, which has no commit: the DAG is not versioned.",
+						latest.version.number);
+	return psprintf(
+		"Its latest version is %d, at %s%s%s%s.", latest.version.number,
+		latest.commit ? psprintf("commit \"%s\"", latest.commit) : "no commit",
+		latest.seen ? ". Airflow gives new runs commit \"" : "", latest.seen ? latest.seen : "",
+		latest.seen ? "\", and has not looked yet whether that changes the version" : "");
+}
+
+/*
+ * Say which other commit was seen of a version that is pinned at the commit that is proven.
+ */
+void
+notice_commit(const PinSpec *spec, const VersionCommit *found)
+{
+	const char *commit = found->commit ? psprintf("commit \"%s\"", found->commit) : "no commit";
+
+	if (found->seen == NULL)
+		return;
+	if (found->is_latest)
+		ereport(NOTICE, (errmsg("version %d of DAG \"%s\" is pinned at %s, not at commit \"%s\"",
+								found->version.number, spec->dag_id, commit, found->seen),
+						 errdetail("Airflow gives new runs the latter, and has not looked yet "
+								   "whether it changes the version."),
+						 errhint("Wait for it before you pin: %s",
+								 await_commit_call(spec->dag_id, found->seen))));
+	else
+		ereport(NOTICE,
+				(errmsg("version %d of DAG \"%s\" is pinned at %s, not at commit \"%s\"",
+						found->version.number, spec->dag_id, commit, found->seen),
+				 errdetail("Its newest run has the latter, which may be a commit of the next "
+						   "version: Airflow mixes them where commits follow each other "
+						   "quickly."),
+				 errhint("Where it is right, name it: SELECT airflow_pin.pin(%s, %d, "
+						 "bundle_version => %s);",
+						 quote_literal_cstr(spec->dag_id), found->version.number,
+						 quote_literal_cstr(found->seen))));
+}
+
+/*
+ * Say where callbacks of tasks will be at another commit than the tasks: the scheduler takes it from
+ * the version's row (airflow/jobs/scheduler_job_runner.py).
+ */
+void
+notice_callbacks(const PinSpec *spec, const char *row_commit)
+{
+	if (strcmp(spec->settings.on_mismatch, "rewrite") != 0 || spec->commit == NULL ||
+		row_commit == NULL || strcmp(spec->commit, row_commit) == 0)
+		return;
+	ereport(
+		NOTICE,
+		(errmsg("callbacks that Airflow's scheduler sends for tasks of version %d of DAG \"%s\" "
+				"run at commit \"%s\"",
+				spec->version->number, spec->dag_id, row_commit),
+		 errdetail("The tasks run at commit \"%s\". Airflow takes the commit of those callbacks "
+				   "from dag_version.",
+				   spec->commit)));
 }

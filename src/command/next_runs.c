@@ -93,6 +93,12 @@ read_schedule(const AirflowTables *tables, const char *dag_id, const DagVersion 
 						errdetail("%s", why),
 						errhint("Airflow itself says in \"%s.dag\" when the latest version runs.",
 								tables->schema)));
+	why = schedule_caveat(schedule);
+	if (why != NULL)
+		ereport(NOTICE, (errmsg("the schedule of version %d of DAG \"%s\" depends on Airflow's "
+								"croniter",
+								version->number, dag_id),
+						 errdetail("%s", why)));
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -14,6 +15,7 @@
 #include "command/pin_check.h"
 #include "command/pin_schedule.h"
 #include "command/pin_settings.h"
+#include "dag/commit.h"
 #include "dag/version.h"
 #include "pin/pin_store.h"
 #include "util/arguments.h"
@@ -21,18 +23,57 @@
 PG_FUNCTION_INFO_V1(airflow_pin_pin);
 PG_FUNCTION_INFO_V1(airflow_pin_pin_1_1);
 
-static void
-check_commit(const AirflowTables *tables, const PinSpec *spec)
+pg_noreturn static void
+raise_not_parsed(const AirflowTables *tables, const char *dag_id, const char *commit)
 {
-	if (!version_had_commit(tables, spec->dag_id, spec->version, spec->commit))
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA),
-				 errmsg("DAG \"%s\" never had commit \"%s\" under version %d", spec->dag_id,
-						spec->commit, spec->version->number),
-				 errdetail("Neither a run of that version nor the version itself has it."),
-				 errhint("See column bundle_version of \"%s.dag_run\", or leave bundle_version "
-						 "out.",
-						 tables->schema)));
+	char *parsed = parsed_commits(tables, dag_id);
+
+	ereport(ERROR, (errcode(ERRCODE_NO_DATA),
+					errmsg("DAG \"%s\" is not parsed at commit \"%s\"", dag_id, commit),
+					errdetail("%s", parsed),
+					errhint("Wait for it: %s", await_commit_call(dag_id, commit))));
+}
+
+/* Why the version is not pinned at the commit that was named with it. */
+static char *
+commit_problem(CommitEvidence evidence, const VersionCommit *found, int32 later)
+{
+	switch (evidence)
+	{
+		case COMMIT_OF_LATER:
+			return psprintf("It is the commit of version %d. Airflow gives runs the DAG's newest "
+							"commit even before it is parsed.",
+							later);
+		case COMMIT_UNSETTLED:
+			return psprintf("Runs of version %d have it, but from a time when Airflow did not look "
+							"whether it changes the DAG: it may be a commit of the next version.",
+							found->version.number);
+		default:
+			return pstrdup("Neither a run of that version nor the version itself has it.");
+	}
+}
+
+/* Was the version at the commit that is named with it? */
+static void
+check_commit(const AirflowTables *tables, const PinSpec *spec, const VersionCommit *found)
+{
+	int32 later = 0;
+	CommitEvidence evidence = commit_evidence(tables, spec->dag_id, found, spec->commit, &later);
+
+	if (evidence == COMMIT_OF_VERSION || evidence == COMMIT_OF_RUNS)
+		return;
+	if (evidence == COMMIT_NOT_PARSED)
+		raise_not_parsed(tables, spec->dag_id, spec->commit);
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA),
+			 errmsg(evidence == COMMIT_UNKNOWN
+						? "DAG \"%s\" never had commit \"%s\" under version %d"
+						: "DAG \"%s\" is not known to have had commit \"%s\" under version %d",
+					spec->dag_id, spec->commit, found->version.number),
+			 errdetail("%s", commit_problem(evidence, found, later)),
+			 errhint("See column bundle_version of \"%s.dag_run\", or leave bundle_version "
+					 "out.",
+					 tables->schema)));
 }
 
 static void
@@ -63,25 +104,59 @@ spec_from_arguments(FunctionCallInfo fcinfo, PinSpec *spec)
 	check_times(spec);
 }
 
-/* The version that is to be pinned, and its commit, locked. */
+/*
+ * The version that the arguments name, with its commit, as it is now: that of the number, or the one
+ * that was parsed at the commit, or the latest.
+ */
 static void
-find_version(const AirflowTables *tables, FunctionCallInfo fcinfo, PinSpec *spec,
-			 DagVersion *version)
+find_named_version(const AirflowTables *tables, FunctionCallInfo fcinfo, const PinSpec *spec,
+				   VersionCommit *found)
 {
+	bool exists;
 	DagVersion latest;
 
-	require_latest(tables, spec->dag_id, &latest);
-	*version = latest;
 	if (!PG_ARGISNULL(1))
-		require_version(tables, spec->dag_id, PG_GETARG_INT32(1), version);
-	if (!version_lock(tables, &version->id))
-		raise_no_such_version(tables, spec->dag_id, version->number);
-	version_lock_content(tables, version);
-	spec->version = version;
-	if (spec->commit == NULL)
-		spec->commit = version_commit(tables, spec->dag_id, version, &latest);
+		exists = numbered_commit(tables, spec->dag_id, PG_GETARG_INT32(1), found);
+	else if (spec->commit != NULL)
+		exists = version_at_commit(tables, spec->dag_id, spec->commit, found);
 	else
-		check_commit(tables, spec);
+		exists = latest_commit(tables, spec->dag_id, found);
+	if (exists)
+		return;
+	require_latest(tables, spec->dag_id, &latest);
+	if (!PG_ARGISNULL(1))
+		raise_no_such_version(tables, spec->dag_id, PG_GETARG_INT32(1));
+	raise_not_parsed(tables, spec->dag_id, spec->commit);
+}
+
+/*
+ * The version that is to be pinned, and its commit, locked. Which one that is, is only true once
+ * nobody can change it any more: a parse may have been waited for, and have made another one.
+ */
+static void
+find_version(const AirflowTables *tables, FunctionCallInfo fcinfo, PinSpec *spec,
+			 VersionCommit *found)
+{
+	pg_uuid_t locked;
+
+	find_named_version(tables, fcinfo, spec, found);
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		locked = found->version.id;
+		if (!version_lock(tables, &locked))
+			raise_no_such_version(tables, spec->dag_id, found->version.number);
+		version_lock_content(tables, &found->version);
+		find_named_version(tables, fcinfo, spec, found);
+	} while (memcmp(&locked, &found->version.id, sizeof(locked)) != 0);
+	spec->version = &found->version;
+	if (spec->commit != NULL && !PG_ARGISNULL(1))
+		check_commit(tables, spec, found);
+	if (spec->commit == NULL)
+	{
+		spec->commit = found->commit;
+		notice_commit(spec, found);
+	}
 }
 
 /* A pin with an end takes the place of one without: what comes after it is not what was before. */
@@ -111,7 +186,7 @@ pin(FunctionCallInfo fcinfo, bool keep_settings)
 {
 	PinSpec spec = {0};
 	AirflowTables tables;
-	DagVersion version;
+	VersionCommit found;
 	PastPin past;
 	bool has_past;
 	const char *event = "pin";
@@ -126,9 +201,10 @@ pin(FunctionCallInfo fcinfo, bool keep_settings)
 	pin_store_expire(spec.dag_id);
 	if (keep_settings)
 		kept = settings_keep(spec.dag_id, &spec.settings);
-	find_version(&tables, fcinfo, &spec, &version);
+	find_version(&tables, fcinfo, &spec, &found);
 	check_rewrite(&tables, &spec);
 	choose_schedule(&tables, &spec);
+	notice_callbacks(&spec, found.version.bundle_version);
 	if (!pin_store_same(&spec, &result))
 	{
 		has_past = pin_store_last(spec.dag_id, &past);

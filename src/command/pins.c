@@ -18,6 +18,7 @@
 #include "airflow/schema.h"
 #include "airflow/tables.h"
 #include "dag/serialized_dag.h"
+#include "dag/commit.h"
 #include "dag/version.h"
 #include "hold/hold_drift.h"
 #include "pin/pin.h"

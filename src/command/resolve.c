@@ -16,6 +16,7 @@
 #include "airflow/tables.h"
 #include "attach/in_force.h"
 #include "command/find_version.h"
+#include "dag/commit.h"
 #include "dag/version.h"
 #include "instances/plan_check.h"
 #include "pin/pin.h"
@@ -29,7 +30,7 @@ PG_FUNCTION_INFO_V1(airflow_pin_resolve);
  * make of it.
  */
 static void
-resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVersion *latest,
+resolve_run(const AirflowTables *tables, const RunRequest *request, const VersionCommit *latest,
 			Decision *decision)
 {
 	PinList *pins = pins_read(request->dag_id, strlen(request->dag_id));
@@ -41,12 +42,17 @@ resolve_run(const AirflowTables *tables, const RunRequest *request, const DagVer
 	{
 		*decision = (Decision){.action = RUN_LATEST,
 							   .has_effective = true,
-							   .effective = *latest,
+							   .effective = latest->version,
 							   .effective_commit = request->commit,
 							   .detail = psprintf("Pins are not in force. %s %s", obstacle, hint)};
 		return;
 	}
 	decide_run(tables, request, pins_ruling(pins, GetCurrentTimestamp()), decision);
+	if (decision->action == RUN_LATEST && latest->seen != NULL)
+		decision->detail =
+			psprintf("%s Airflow has not looked yet whether their commit changes the "
+					 "version.",
+					 decision->detail);
 	if (decision->action != RUN_REWRITE)
 		return;
 	problem = plan_problem(tables, request->dag_id, &decision->effective, true);
@@ -90,7 +96,8 @@ airflow_pin_resolve(PG_FUNCTION_ARGS)
 	MemoryContext context = CurrentMemoryContext;
 	RunRequest request = {0};
 	AirflowTables tables;
-	DagVersion latest;
+	VersionCommit latest;
+	DagVersion found;
 	Decision decision;
 	TupleDesc desc;
 	Datum result;
@@ -111,9 +118,11 @@ airflow_pin_resolve(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	airflow_tables(&tables, airflow_schema());
-	require_latest(&tables, request.dag_id, &latest);
-	request.version = &latest.id;
-	request.commit = new_run_commit(&tables, request.dag_id, &latest);
+	require_latest(&tables, request.dag_id, &found);
+	if (!latest_commit(&tables, request.dag_id, &latest))
+		raise_no_such_version(&tables, request.dag_id, found.number);
+	request.version = &latest.version.id;
+	request.commit = latest.seen ? latest.seen : latest.commit;
 	resolve_run(&tables, &request, &latest, &decision);
 	MemoryContextSwitchTo(context);
 	result = resolved_row(desc, &decision);

@@ -6,52 +6,75 @@
 
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "airflow/tables.h"
 #include "command/find_version.h"
 #include "command/pin_check.h"
 #include "command/pin_schedule.h"
+#include "dag/commit.h"
 #include "dag/version.h"
 #include "pin/pin_store.h"
 #include "util/arguments.h"
 
 PG_FUNCTION_INFO_V1(airflow_pin_rollback);
 
+/* The version before the pinned one, or the one before the latest where nothing is pinned. */
+static void
+require_version_before(const AirflowTables *tables, const char *dag_id, const PastPin *current,
+					   DagVersion *version)
+{
+	DagVersion latest;
+	int32 number;
+	char *existing;
+
+	require_latest(tables, dag_id, &latest);
+	number = current ? current->version_number : latest.number;
+	if (version_before(tables, dag_id, number, version))
+		return;
+	existing = version_numbers(tables, dag_id);
+	ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+					errmsg("DAG \"%s\" has nothing to roll back to", dag_id),
+					errdetail("There is no earlier pin and no version before %d.", number),
+					errhint("Existing versions: %s.", existing)));
+}
+
 /*
- * The version before the pinned one, with that pin's settings; or the one before the latest where
- * nothing is pinned, with those of a plain pin.
+ * The version before, locked, as it is when it is locked. It has the settings of the pin in force, or
+ * those of a plain pin.
  */
 static void
 spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinSpec *spec,
 					   DagVersion *version)
 {
 	DagVersion unused;
-	DagVersion latest;
-	int32 number;
+	VersionCommit found;
+	pg_uuid_t locked;
 
-	require_latest(tables, spec->dag_id, &latest);
-	number = current ? current->version_number : latest.number;
-	if (!version_before(tables, spec->dag_id, number, version))
+	require_version_before(tables, spec->dag_id, current, version);
+	do
 	{
-		char *existing = version_numbers(tables, spec->dag_id);
-
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
-						errmsg("DAG \"%s\" has nothing to roll back to", spec->dag_id),
-						errdetail("There is no earlier pin and no version before %d.", number),
-						errhint("Existing versions: %s.", existing)));
-	}
-	if (!version_lock(tables, &version->id))
-		raise_no_such_version(tables, spec->dag_id, version->number);
-	version_lock_content(tables, version);
+		CHECK_FOR_INTERRUPTS();
+		locked = version->id;
+		if (!version_lock(tables, &locked))
+			raise_no_such_version(tables, spec->dag_id, version->number);
+		version_lock_content(tables, version);
+		require_version_before(tables, spec->dag_id, current, version);
+	} while (memcmp(&locked, &version->id, sizeof(locked)) != 0);
 	if (current == NULL || !pin_store_spec(current->history_id, spec, &unused))
 	{
 		spec->settings = (PinSettings){.on_mismatch = "rewrite", .reruns = "airflow"};
 		spec->expires_at = DT_NOEND;
 		spec->valid_from = DT_NOBEGIN;
 	}
+	if (!numbered_commit(tables, spec->dag_id, version->number, &found))
+		raise_no_such_version(tables, spec->dag_id, version->number);
+	*version = found.version;
 	spec->version = version;
-	spec->commit = version_commit(tables, spec->dag_id, version, &latest);
+	spec->commit = found.commit;
+	notice_commit(spec, &found);
+	notice_callbacks(spec, version->bundle_version);
 }
 
 /*
@@ -66,7 +89,10 @@ check_unchanged(const AirflowTables *tables, const PinSpec *spec)
 	version_lock_content(tables, &now);
 	if (spec->version->dag_hash == NULL || now.dag_hash == NULL ||
 		strcmp(now.dag_hash, spec->version->dag_hash) == 0)
+	{
+		notice_callbacks(spec, now.bundle_version);
 		return;
+	}
 	existing = version_numbers(tables, spec->dag_id);
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("version %d of DAG \"%s\" was changed in place since it was pinned",

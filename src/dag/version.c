@@ -1,6 +1,6 @@
 /*
  * version.c
- *		Airflow's DAG versions, and the commit that a run of one gets.
+ *		Airflow's DAG versions.
  *
  * All functions run SQL as the owner of Airflow's tables and are to be called connected to SPI;
  * what they return lives until SPI_finish().
@@ -12,9 +12,6 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
-#include "dag/serialized_dag.h"
-#include "util/guarded.h"
-#include "util/jsonb_member.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
 
@@ -54,7 +51,7 @@ dag_source(const AirflowTables *tables, const char *dag_id, DagSource *source)
  * time (DagVersion._latest_version_select, airflow/models/dag_version.py). They differ where the
  * clocks of two DAG processors do.
  */
-static const char *
+const char *
 version_order(const AirflowTables *tables)
 {
 	return tables->minor >= AIRFLOW_3_3 ? "version_number" : "created_at DESC, v.version_number";
@@ -172,23 +169,30 @@ version_lock(const AirflowTables *tables, const pg_uuid_t *id)
 }
 
 /*
- * Keep the content of a locked version from being changed until the end of the transaction, and
- * read the version anew, as whoever was changing it has left it. Waits for them.
+ * Keep a locked version from being changed until the end of the transaction, with its content, and
+ * read it anew, as whoever was changing it has left it. Waits for them. The rows are locked in the
+ * order in which write_dag writes them (airflow/models/serialized_dag.py), lest a parse be the
+ * victim of a deadlock: 3.0 leaves it to SQLAlchemy, which writes a parent first.
  */
 void
 version_lock_content(const AirflowTables *tables, DagVersion *version)
 {
 	static KeptPlan plan;
 	QueryArgs args = {0};
+	bool parent_first = tables->minor == AIRFLOW_3_0;
 
 	arg_uuid(&args, &version->id);
 	run_as_airflow(tables, &plan,
 				   psprintf("WITH content AS (SELECT 1 FROM %1$s.serialized_dag"
 							" WHERE dag_version_id = $1 FOR SHARE),"
+							" version AS (SELECT 1 FROM %1$s.dag_version"
+							" WHERE id = $1 FOR SHARE),"
 							" code AS (SELECT 1 FROM %1$s.dag_code"
 							" WHERE dag_version_id = $1 FOR SHARE)"
-							" SELECT (SELECT count(*) FROM content), (SELECT count(*) FROM code)",
-							tables->quoted_schema),
+							" SELECT (SELECT count(*) FROM %2$s), (SELECT count(*) FROM %3$s),"
+							" (SELECT count(*) FROM code)",
+							tables->quoted_schema, parent_first ? "version" : "content",
+							parent_first ? "content" : "version"),
 				   &args);
 	(void) version_by_id(tables, &version->id, version);
 }
@@ -211,103 +215,4 @@ version_numbers(const AirflowTables *tables, const char *dag_id)
 							tables->quoted_schema),
 				   &args);
 	return row_text(0, 1);
-}
-
-/* Reading a DAG's flag, for guarded_call(). */
-typedef struct VersioningFlag
-{
-	const AirflowTables *tables;
-	const DagVersion *version;
-	bool disabled;
-} VersioningFlag;
-
-static void
-read_versioning_flag(void *arg)
-{
-	VersioningFlag *call = arg;
-	Jsonb *data = serialized_dag_outline(call->tables, &call->version->id, NULL);
-	JsonbValue *flag = NULL;
-
-	if (data != NULL)
-		flag = json_member(json_child(&data->root, "dag"), "disable_bundle_versioning");
-	call->disabled = flag != NULL && flag->type == jbvBool && flag->val.boolean;
-}
-
-/* Does the DAG opt out of bundle versions? Content that cannot be read does not say so. */
-static bool
-bundle_versioning_disabled(const AirflowTables *tables, const DagVersion *version)
-{
-	VersioningFlag call = {.tables = tables, .version = version};
-
-	return guarded_call(read_versioning_flag, &call) == NULL && call.disabled;
-}
-
-/*
- * The commit that a new run of the latest version gets now, NULL for a DAG that is not versioned:
- * _create_orm_dagrun (airflow/serialization/definitions/dag.py).
- */
-char *
-new_run_commit(const AirflowTables *tables, const char *dag_id, const DagVersion *latest)
-{
-	DagSource source;
-
-	if (!dag_source(tables, dag_id, &source) || source.bundle_version == NULL)
-		return NULL;
-	return bundle_versioning_disabled(tables, latest) ? NULL : source.bundle_version;
-}
-
-/*
- * The commit that a pin of "version" holds: for the latest version what new runs get now, for an
- * older one what its newest run got, else the version's own. NULL: not versioned. A run that was
- * cleared is no witness: Airflow 3.0 moves it to the commit of today.
- */
-char *
-version_commit(const AirflowTables *tables, const char *dag_id, const DagVersion *version,
-			   const DagVersion *latest)
-{
-	static KeptPlan plan;
-	QueryArgs args = {0};
-
-	if (version->number == latest->number)
-		return new_run_commit(tables, dag_id, latest);
-
-	arg_text(&args, dag_id);
-	arg_uuid(&args, &version->id);
-	run_as_airflow(tables, &plan,
-				   psprintf("SELECT bundle_version FROM %s.dag_run WHERE dag_id = $1"
-							" AND created_dag_version_id = $2 AND bundle_version IS NOT NULL"
-							" AND clear_number = 0 ORDER BY id DESC LIMIT 1",
-							tables->quoted_schema),
-				   &args);
-	if (SPI_processed > 0)
-		return row_text(0, 1);
-	return bundle_versioning_disabled(tables, version) ? NULL : version->bundle_version;
-}
-
-/*
- * Did this DAG ever have "commit" under this version: in a run, as the version's own, or now?
- */
-bool
-version_had_commit(const AirflowTables *tables, const char *dag_id, const DagVersion *version,
-				   const char *commit)
-{
-	static KeptPlan plan;
-	QueryArgs args = {0};
-
-	if (version->bundle_version != NULL && strcmp(version->bundle_version, commit) == 0)
-		return true;
-	arg_text(&args, dag_id);
-	arg_uuid(&args, &version->id);
-	arg_text(&args, commit);
-	run_as_airflow(
-		tables, &plan,
-		psprintf("SELECT 1 FROM %1$s.dag_run WHERE dag_id = $1"
-				 " AND created_dag_version_id = $2 AND bundle_version = $3"
-				 " AND clear_number = 0 UNION ALL SELECT 1 FROM %1$s.dag d WHERE d.dag_id = $1"
-				 " AND d.bundle_version = $3 AND $2 = (SELECT v.id"
-				 " FROM %1$s.dag_version v WHERE v.dag_id = $1"
-				 " ORDER BY v.%2$s DESC LIMIT 1)",
-				 tables->quoted_schema, version_order(tables)),
-		&args);
-	return SPI_processed > 0;
 }

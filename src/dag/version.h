@@ -1,6 +1,6 @@
 /*
  * version.h
- *		Airflow's DAG versions, and the commit that a run of one gets.
+ *		Airflow's DAG versions.
  */
 #ifndef DAG_VERSION_H
 #define DAG_VERSION_H
@@ -17,7 +17,7 @@ typedef struct DagVersion
 	pg_uuid_t id;
 	int32 number;
 	char *bundle_name;
-	char *bundle_version; /* of the version itself; see version_commit() */
+	char *bundle_version; /* of its row; see dag/commit.h */
 	char *dag_hash;		  /* NULL: no serialized_dag */
 	char *source_code_hash;
 } DagVersion;
@@ -29,6 +29,7 @@ typedef struct DagSource
 	char *bundle_version;
 } DagSource;
 
+extern const char *version_order(const AirflowTables *tables);
 extern bool dag_source(const AirflowTables *tables, const char *dag_id, DagSource *source);
 extern bool version_latest(const AirflowTables *tables, const char *dag_id, DagVersion *version);
 extern bool version_by_number(const AirflowTables *tables, const char *dag_id, int32 number,
@@ -40,11 +41,5 @@ extern bool version_is_newer_than_snapshot(const AirflowTables *tables, const pg
 extern bool version_lock(const AirflowTables *tables, const pg_uuid_t *id);
 extern void version_lock_content(const AirflowTables *tables, DagVersion *version);
 extern char *version_numbers(const AirflowTables *tables, const char *dag_id);
-extern char *new_run_commit(const AirflowTables *tables, const char *dag_id,
-							const DagVersion *latest);
-extern char *version_commit(const AirflowTables *tables, const char *dag_id,
-							const DagVersion *version, const DagVersion *latest);
-extern bool version_had_commit(const AirflowTables *tables, const char *dag_id,
-							   const DagVersion *version, const char *commit);
 
 #endif

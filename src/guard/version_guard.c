@@ -9,10 +9,17 @@
  * task instances, and the pinned row is returned as it was. Airflow counts it as updated, and
  * finds the new version, with the right hash, at its next parse.
  *
- * All three tables go the same way: the next version is found, or made as a copy of the pinned one,
- * and the values of the new row are set on the next version's row of that table. When that fails,
- * Airflow's change is let through: parsing must go on, and runs of a version that is not what was
- * pinned are refused by its hash (decide.c).
+ * All three tables go the same way: the first change of a parse makes the next version as a copy of
+ * the pinned one, and the values of the new row are set on the next version's row of that table; so
+ * are those of the other changes of the same transaction. A pinned version that is not the latest is
+ * none that Airflow would change: it stays as it is, and no other version is touched. When something
+ * fails, Airflow's change is let through: parsing must go on, and runs of a version that is not what
+ * was pinned are refused by its hash (decide.c).
+ *
+ * Half a parse makes no version. Within min_serialized_dag_update_interval write_dag returns before
+ * it looks at the DAG, but update_source_code is called all the same: the new source would come with
+ * the old tasks. It is left out, and comes with the first parse that looks: Airflow compares the
+ * source at each.
  */
 #include "postgres.h"
 
@@ -24,10 +31,13 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/uuid.h"
 
 #include "airflow/migration.h"
 #include "airflow/tables.h"
+#include "dag/commit.h"
 #include "dag/serialized_dag.h"
+#include "guard/diversions.h"
 #include "guard/version_row.h"
 #include "pin/pin.h"
 #include "settings.h"
@@ -51,6 +61,7 @@ typedef struct VersionChange
 	pg_uuid_t next;
 	char *pinned_hash; /* of the content that was pinned; NULL: unknown */
 	bool is_pinned;
+	bool has_commit; /* what is pinned, as opposed to a version of an unversioned bundle */
 } VersionChange;
 
 PG_FUNCTION_INFO_V1(airflow_pin_protect_version);
@@ -75,6 +86,26 @@ content_changes(TriggerData *trigger, const VersionTable *table)
 	return false;
 }
 
+/*
+ * Does this transaction write changes of the version to another one already? It goes on with that when
+ * a command has moved the pin since: half of them would make two versions that are neither.
+ */
+static void
+find_diversion(VersionChange *change)
+{
+	char *version;
+	pg_uuid_t next;
+
+	if (!diversions_exist())
+		return;
+	version = trigger_column_text(change->trigger, change->trigger->tg_trigtuple,
+								  change->table->version_column);
+	if (version == NULL || change->dag_id == NULL)
+		return;
+	change->pinned = *DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(version)));
+	change->is_pinned = diversion_find(&change->pinned, &next);
+}
+
 /* GuardedCall: does a pin hold this version? */
 static void
 find_pin(void *arg)
@@ -83,10 +114,14 @@ find_pin(void *arg)
 	const Pin *pin = version_row_pin(change->trigger, change->table, &change->dag_id);
 
 	if (pin == NULL)
+	{
+		find_diversion(change);
 		return;
+	}
 	change->is_pinned = true;
 	change->pinned = pin->dag_version_id;
 	change->pinned_hash = copy_text(pin->dag_hash);
+	change->has_commit = pin->bundle_version != NULL;
 }
 
 /* GuardedCall: what a migration does to a version is not held back. */
@@ -137,6 +172,19 @@ copy_row(const VersionChange *change, Oid relation, const VersionTable *table, c
 			  &args, false, 0);
 }
 
+/* Make the new version's code the one that was updated last. */
+static void
+touch_code(const VersionChange *change)
+{
+	QueryArgs args = {0};
+
+	arg_uuid(&args, &change->next);
+	query_run(psprintf("UPDATE %s.dag_code SET last_updated = greatest(clock_timestamp(),"
+					   " last_updated + interval '1 us') WHERE dag_version_id = $1",
+					   change->tables.quoted_schema),
+			  &args, false, 0);
+}
+
 /*
  * Let the new version have the commit that is being parsed. Airflow before 3.3 would leave it to
  * the runs when only the source code has changed.
@@ -153,29 +201,10 @@ set_parsed_commit(const VersionChange *change)
 			  &args, false, 0);
 }
 
-/*
- * The version that takes what Airflow wants to write: the one after the pinned one, as long as it
- * is as free to be changed as Airflow itself would have it, or else a new copy of the pinned one.
- */
+/* Copy the pinned version's rows to a new one, which is the latest then. */
 static void
-find_next_version(VersionChange *change)
+make_next_version(VersionChange *change)
 {
-	QueryArgs args = {0};
-
-	arg_text(&args, change->dag_id);
-	arg_uuid(&args, &change->pinned);
-	query_run(psprintf("SELECT v.id FROM %1$s.dag_version v WHERE v.dag_id = $1 AND v.id <> $2"
-					   " AND v.version_number = (SELECT max(m.version_number)"
-					   " FROM %1$s.dag_version m WHERE m.dag_id = $1) AND NOT EXISTS"
-					   " (SELECT FROM %1$s.task_instance t WHERE t.dag_id = $1"
-					   " AND t.dag_version_id = v.id)",
-					   change->tables.quoted_schema),
-			  &args, false, 1);
-	if (SPI_processed > 0)
-	{
-		change->next = row_uuid(0, 1);
-		return;
-	}
 	uuid_v7(&change->next);
 	copy_row(change, change->tables.dag_version, version_table("dag_version"), "id, version_number",
 			 psprintf("$2, (SELECT max(m.version_number) + 1 FROM %s.dag_version m"
@@ -186,6 +215,46 @@ find_next_version(VersionChange *change)
 			 "id, dag_version_id", "$3, $2");
 	copy_row(change, change->tables.dag_code, version_table("dag_code"), "id, dag_version_id",
 			 "$3, $2");
+	/* Airflow goes on with the code that was updated last (DagCode._latest_dagcode_select) */
+	touch_code(change);
+}
+
+/*
+ * Is the change the source code of a parse that has not looked whether the DAG has changed? Where
+ * there is no commit, the source is all that tells a gate that the code has changed.
+ */
+static bool
+is_half_a_parse(const VersionChange *change)
+{
+	return change->has_commit && strcmp(change->table->name, "dag_code") == 0 &&
+		   !source_is_of_parse(&change->tables, change->dag_id);
+}
+
+/*
+ * The version that takes what Airflow wants to write: a new one, or the one that this transaction has
+ * made. False: there is none, as the change is not to be made.
+ */
+static bool
+find_next_version(VersionChange *change)
+{
+	QueryArgs args = {0};
+	pg_uuid_t latest;
+
+	if (diversion_find(&change->pinned, &change->next))
+		return true;
+	arg_text(&args, change->dag_id);
+	query_run(psprintf("SELECT id FROM %s.dag_version WHERE dag_id = $1"
+					   " ORDER BY version_number DESC LIMIT 1",
+					   change->tables.quoted_schema),
+			  &args, false, 1);
+	if (SPI_processed == 0)
+		return false;
+	latest = row_uuid(0, 1);
+	if (memcmp(&latest, &change->pinned, sizeof(pg_uuid_t)) != 0 || is_half_a_parse(change))
+		return false;
+	make_next_version(change);
+	diversion_add(&change->pinned, &change->next);
+	return true;
 }
 
 /* Set what Airflow wants to change on the next version's row of the table. */
@@ -275,8 +344,8 @@ divert_change(void *arg)
 	airflow_tables(&change->tables, get_namespace_name(namespace));
 	check_divertible(change);
 	owner_scope_enter(&scope, change->tables.dag_version);
-	find_next_version(change);
-	write_next_row(change);
+	if (find_next_version(change))
+		write_next_row(change);
 	owner_scope_leave(&scope);
 	SPI_finish();
 }

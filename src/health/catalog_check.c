@@ -10,14 +10,18 @@ run_catalog_check(FindingList *findings, const CatalogCheck *check, QueryArgs *a
 	query_run(check->sql, args, true, 0);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
-		Finding finding = {.check_name = check->name, .hint = check->hint};
+		Finding finding = {.check_name = check->name};
 
 		finding.severity = severity_of_name(row_required_text(row, 1));
 		finding.object = row_text(row, 2);
 		finding.value = row_text(row, 3);
 		finding.threshold = row_text(row, 4);
 		finding.message = row_text(row, 5);
-		finding.fix_sql = row_text(row, 6);
+		if (finding.severity > SEVERITY_INFO) /* else there is nothing to do */
+		{
+			finding.hint = check->hint;
+			finding.fix_sql = row_text(row, 6);
+		}
 		findings_add(findings, &finding);
 	}
 	if (SPI_processed == 0)

@@ -84,7 +84,7 @@ pending_core(const char *schema, const Release *target)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the database is newer than Airflow %s", target->name),
 						errdetail("It is at revision \"%s\", which came with Airflow %s.", revision,
-								  plan_release_of(COMPONENT_CORE, revision)),
+								  plan_releases_with(COMPONENT_CORE, revision)),
 						errhint("Name a later release, or none for the newest.")));
 	return plan_revisions(COMPONENT_CORE, position, target);
 }

@@ -124,15 +124,8 @@ emit_revisions(MigrationPlan *plan, List *revisions)
 static const Release *
 known_target(const char *name)
 {
-	bool known;
-	const Release *target = plan_target(name, &known);
+	const Release *target = plan_known_target(name);
 
-	if (!known)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("unknown Airflow release \"%s\"", name),
-						errdetail("Known are %s.", plan_releases_text()),
-						errhint("Name the known release that comes next before or after it, or "
-								"none for the newest.")));
 	if (name != NULL && strcmp(name, target->name) != 0)
 		ereport(NOTICE,
 				(errmsg("the plan is for Airflow %s, which stands for %s", target->name, name),

@@ -12,14 +12,28 @@
 #define RELEASE(release, core, fab, provider) {release, core, fab, provider},
 #define MIGRATION(which, id, of_version, since)
 #define STEP(table, text, lock, class, bits, columns, new_name)
+#define NAME(bits, kind, of_table, object, text)
+#define PROVIDER(first_release, provider, fails)
 static const Release releases[] = {
 #include "migration_steps.inc"
 };
 #undef RELEASE
 #undef MIGRATION
 #undef STEP
+#undef PROVIDER
 
 #define RELEASE(release, core, fab, provider)
+#define MIGRATION(which, id, of_version, since)
+#define STEP(table, text, lock, class, bits, columns, new_name)
+#define PROVIDER(first_release, provider, fails) {first_release, provider, fails},
+static const FabProvider providers[] = {
+#include "migration_steps.inc"
+};
+#undef MIGRATION
+#undef STEP
+#undef PROVIDER
+
+#define PROVIDER(first_release, provider, fails)
 #define MIGRATION(which, id, of_version, since)                                                    \
 	{.component = which, .revision = id, .version = of_version, .release = since},
 #define STEP(table, text, lock, class, bits, columns, new_name)                                    \
@@ -46,9 +60,16 @@ plan_release(const char *name)
 	return NULL;
 }
 
-/* The major and minor version of a version's name; false for what is none. */
+typedef struct Version
+{
+	int major;
+	int minor;
+	int patch;
+} Version;
+
+/* Reads a version's name, with or without its patch release; false for what is none. */
 static bool
-read_version(const char *name, int *major, int *minor)
+read_version(const char *name, Version *version)
 {
 	char first[10];
 	char second[10];
@@ -59,9 +80,21 @@ read_version(const char *name, int *major, int *minor)
 	name += read;
 	if (*name != '\0' && (name[0] != '.' || strspn(name + 1, "0123456789") == 0))
 		return false;
-	*major = atoi(first);
-	*minor = atoi(second);
+	version->major = atoi(first);
+	version->minor = atoi(second);
+	version->patch = *name != '\0' ? atoi(name + 1) : PG_INT32_MAX;
 	return true;
+}
+
+/* Without a patch release it is the last one of its minor version. */
+static bool
+is_earlier(const Version *one, const Version *other)
+{
+	if (one->major != other->major)
+		return one->major < other->major;
+	if (one->minor != other->minor)
+		return one->minor < other->minor;
+	return one->patch < other->patch;
 }
 
 /*
@@ -73,18 +106,17 @@ read_version(const char *name, int *major, int *minor)
 const Release *
 plan_target(const char *name, bool *known)
 {
-	int major;
-	int minor;
+	Version version;
 	char *prefix;
 
 	*known = true;
 	if (name == NULL)
 		return plan_release(NULL);
-	if (!read_version(name, &major, &minor))
+	if (!read_version(name, &version))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"%s\" is not a version of Airflow", name),
 						errhint("Name it like 3.3.2.")));
-	prefix = psprintf("%d.%d.", major, minor);
+	prefix = psprintf("%d.%d.", version.major, version.minor);
 	for (int i = lengthof(releases) - 1; i >= 0; i--)
 		if (strncmp(releases[i].name, prefix, strlen(prefix)) == 0)
 			return &releases[i];
@@ -92,17 +124,67 @@ plan_target(const char *name, bool *known)
 	return plan_release(NULL);
 }
 
+/* The same; raises an error for one that is not known, too. */
+const Release *
+plan_known_target(const char *name)
+{
+	bool known;
+	const Release *target = plan_target(name, &known);
+
+	if (!known)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("unknown Airflow release \"%s\"", name),
+						errdetail("Known are %s.", plan_releases_text()),
+						errhint("Name the known release that comes next before or after it, or "
+								"none for the newest.")));
+	return target;
+}
+
 /* Is a version of an earlier major or minor version than another one? */
 bool
 plan_version_before(const char *name, const char *other)
 {
-	int major;
-	int minor;
-	int other_major;
-	int other_minor;
+	Version version;
+	Version other_version;
 
-	return read_version(name, &major, &minor) && read_version(other, &other_major, &other_minor) &&
-		   (major < other_major || (major == other_major && minor < other_minor));
+	if (!read_version(name, &version) || !read_version(other, &other_version))
+		return false;
+	version.patch = other_version.patch = 0;
+	return is_earlier(&version, &other_version);
+}
+
+/* The FAB provider that a release is installed with: of several that came with it the first. */
+const FabProvider *
+plan_fab_provider(const char *release)
+{
+	const FabProvider *found = &providers[0];
+	Version version;
+	Version first;
+
+	if (!read_version(release, &version))
+		return found;
+	for (int i = 1; i < (int) lengthof(providers); i++)
+		if (strcmp(providers[i].release, found->release) != 0 &&
+			read_version(providers[i].release, &first) && !is_earlier(&version, &first))
+			found = &providers[i];
+	return found;
+}
+
+/* The FAB providers that fail on a database of Airflow 2, as a list for a message. */
+const char *
+plan_failing_providers(void)
+{
+	StringInfoData text;
+	const char *last = "";
+
+	initStringInfo(&text);
+	for (int i = 0; i < (int) lengthof(providers); i++)
+		if (providers[i].fails_on_airflow2 && strcmp(providers[i].version, last) != 0)
+		{
+			last = providers[i].version;
+			appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "", last);
+		}
+	return text.data;
 }
 
 /* The newest release whose core head a revision is, or NULL. */
@@ -164,6 +246,25 @@ plan_release_of(Component component, const char *revision)
 	int position = plan_position(component, revision);
 
 	return position > 0 ? entries[position - 1].version : releases[0].name;
+}
+
+/*
+ * The same for a message: all known releases whose head the revision is, "2.10.5 to 2.11.2", where
+ * they are several.
+ */
+const char *
+plan_releases_with(Component component, const char *revision)
+{
+	const char *first = NULL;
+	const char *last = NULL;
+
+	for (int i = 0; component == COMPONENT_CORE && i < (int) lengthof(releases); i++)
+		if (strcmp(releases[i].core_revision, revision) == 0)
+		{
+			last = releases[i].name;
+			first = first ? first : last;
+		}
+	return first == last ? plan_release_of(component, revision) : psprintf("%s to %s", first, last);
 }
 
 /* Is the form of a revision that first came with "release" in "target" already? */

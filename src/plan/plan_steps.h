@@ -47,6 +47,14 @@ typedef struct Release
 	const char *fab_provider;
 } Release;
 
+/* The FAB provider that releases from one on are installed with. */
+typedef struct FabProvider
+{
+	const char *release;
+	const char *version;
+	bool fails_on_airflow2; /* on a database of Airflow 2, when core is migrated already */
+} FabProvider;
+
 /*
  * A revision ("revision" is set), or one of its steps, which follow it. A migration's script may
  * differ between releases of Airflow: each form is an entry, with the first release that has it.
@@ -69,11 +77,15 @@ typedef struct PlanEntry
 
 extern const Release *plan_release(const char *name);
 extern const Release *plan_target(const char *name, bool *known);
+extern const Release *plan_known_target(const char *name);
 extern bool plan_version_before(const char *name, const char *other);
 extern const char *plan_releases_text(void);
 extern const Release *plan_release_at(const char *revision);
 extern const Release *plan_first_release(void);
 extern const char *plan_release_of(Component component, const char *revision);
+extern const char *plan_releases_with(Component component, const char *revision);
+extern const FabProvider *plan_fab_provider(const char *release);
+extern const char *plan_failing_providers(void);
 extern int plan_position(Component component, const char *revision);
 extern List *plan_revisions(Component component, int after, const Release *target);
 extern const PlanEntry *plan_next_step(const PlanEntry *entry);

@@ -4,7 +4,8 @@
  *		ALTER TABLE fail?
  *
  * It does where the migration drops or retypes the column, or drops the constraint, that the thing
- * depends on: the plan knows them. Without a plan everything is a warning.
+ * depends on: the plan knows them. Without a plan everything is a warning, and nothing is proposed:
+ * the tables may be those of a newer Airflow, which has things of its own there.
  */
 #include "postgres.h"
 
@@ -208,7 +209,8 @@ static const CatalogCheck dependent_checks[] = {
 	 " FROM dependent d JOIN pg_constraint k ON k.oid = d.objid JOIN pg_class t ON t.oid = "
 	 "k.confrelid"
 	 " WHERE d.classid = 'pg_constraint'::regclass AND k.contype = 'f' AND k.conparentid = 0"
-	 " AND k.conrelid <> ALL ($1)"
+	 " AND k.conrelid <> ALL ($1) AND ($4 OR NOT EXISTS (SELECT FROM pg_class o"
+	 "  WHERE o.oid = k.conrelid AND o.relnamespace = t.relnamespace AND o.relowner = t.relowner))"
 	 " ORDER BY 2",
 	 "no foreign key of another table refers to Airflow's",
 	 "Drop it, and make it again after the migration."},
@@ -220,7 +222,7 @@ static const CatalogCheck dependent_checks[] = {
 	 " FROM dependent d, LATERAL (SELECT format('COLUMN %I ON %s', a.attname, f.adrelid::regclass),"
 	 "  format('ALTER TABLE %s DROP COLUMN %I;', f.adrelid::regclass, a.attname) FROM pg_attrdef f"
 	 "  JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum"
-	 "  WHERE a.attgenerated <> '' AND f.oid = d.objid AND d.classid = 'pg_attrdef'::regclass"
+	 "  WHERE a.attgenerated <> '' AND $4 AND f.oid = d.objid AND d.classid = 'pg_attrdef'::regclass"
 	 " UNION ALL SELECT format('INDEX %s', i.indexrelid::regclass),"
 	 "  format('DROP INDEX %s;', i.indexrelid::regclass) FROM pg_index i"
 	 "  WHERE (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL) AND i.indexrelid = d.objid"
@@ -285,6 +287,20 @@ arg_changes(QueryArgs *args, List *changes)
 			  PointerGetDatum(construct_array(parts, count, TEXTOID, -1, false, TYPALIGN_INT)));
 }
 
+/* Without a plan ($4) nothing is known to be somebody else's: no SQL that would drop it. */
+static CatalogCheck
+without_fix(const CatalogCheck *check)
+{
+	CatalogCheck result = *check;
+
+	result.sql = psprintf("SELECT severity, object, value, threshold, message, NULL FROM (%s)"
+						  " f (severity, object, value, threshold, message, fix_sql)",
+						  check->sql);
+	result.hint = "Without a plan it is not known what the migration does to it, or whether it is "
+				  "Airflow's own.";
+	return result;
+}
+
 void
 check_dependents(const Preflight *preflight)
 {
@@ -295,5 +311,10 @@ check_dependents(const Preflight *preflight)
 	arg_datum(&args, OIDARRAYOID, relation_oids(airflow_relations(preflight->schema)));
 	arg_changes(&args, search.changes);
 	arg_datum(&args, BOOLOID, BoolGetDatum(planned));
-	run_catalog_checks(preflight->findings, dependent_checks, lengthof(dependent_checks), &args);
+	for (int i = 0; i < (int) lengthof(dependent_checks); i++)
+	{
+		CatalogCheck check = planned ? dependent_checks[i] : without_fix(&dependent_checks[i]);
+
+		run_catalog_checks(preflight->findings, &check, 1, &args);
+	}
 }

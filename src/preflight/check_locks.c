@@ -7,6 +7,7 @@
 #include "airflow/relations.h"
 #include "health/finding.h"
 #include "health/health_check.h"
+#include "health/migration_lock.h"
 #include "preflight/checks.h"
 #include "util/query.h"
 
@@ -69,6 +70,41 @@ check_locks(const Preflight *preflight)
 	none.message = "no other session holds a lock on a table of Airflow";
 	if (SPI_processed == 0)
 		findings_add(findings, &none);
+}
+
+/* The lock that a migration begins with. */
+void
+check_migration_lock(const Preflight *preflight)
+{
+	List *holders = migration_lock_holders();
+	ListCell *cell;
+
+	foreach (cell, holders)
+	{
+		const LockHolder *holder = lfirst(cell);
+		Finding finding = {.check_name = "migration_lock", .severity = SEVERITY_CRITICAL};
+
+		finding.object = holder->name;
+		finding.value = holder->state;
+		finding.message =
+			psprintf("%s, %s, holds advisory lock 1, which is Airflow's: \"airflow db "
+					 "migrate\" ends with LockNotAvailable as long as it does",
+					 holder->name, holder->state);
+		finding.hint =
+			holder->forgotten
+				? "It does not migrate: a pool has kept the session, or its client was "
+				  "killed. End it."
+				: "If it migrates, airflow_pin.migration_status() shows what it does: let "
+				  "it finish. If its client is gone, end it.";
+		finding.fix_sql = holder->end_sql ? psprintf("%s;", holder->end_sql) : NULL;
+		findings_add(preflight->findings, &finding);
+	}
+	if (holders == NIL)
+		findings_add(preflight->findings,
+					 &(Finding){.check_name = "migration_lock",
+								.value = "0",
+								.threshold = "0",
+								.message = "nobody holds the advisory lock of a migration"});
 }
 
 /*

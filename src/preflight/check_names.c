@@ -2,9 +2,9 @@
  * check_names.c
  *		Check: is the name of something that the migration creates taken already?
  *
- * An index that was made in advance, a table of somebody else, a column: CREATE and ADD COLUMN fail
- * on it. The plan tells the names of tables, columns and indexes, not those of constraints. FAB's
- * revisions look for themselves what is there.
+ * An index that was made in advance, a table of somebody else, a column, a constraint: CREATE and
+ * ADD fail on it. Which names of constraints and indexes a revision gives without a look at what is
+ * there, plan_names.c knows.
  */
 #include "postgres.h"
 
@@ -12,13 +12,16 @@
 #include "health/finding.h"
 #include "health/health_check.h"
 #include "plan/pending.h"
+#include "plan/plan_names.h"
 #include "plan/plan_steps.h"
 #include "plan/plan_walk.h"
 #include "preflight/checks.h"
 
 #include "access/attnum.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "utils/builtins.h"
@@ -96,9 +99,11 @@ add_taken(NameSearch *search, const PlanAction *action, const char *object, cons
 
 	finding.object = object;
 	finding.value = action->revision->revision;
-	finding.message = psprintf(
-		"%s exists, and revision %s of Airflow %s, which makes something of that name, fails",
-		object, action->revision->revision, action->revision->version);
+	finding.message =
+		psprintf("%s exists, and revision %s of %s %s, which makes something of that name, fails",
+				 object, action->revision->revision,
+				 action->revision->component == COMPONENT_CORE ? "Airflow" : "FAB",
+				 action->revision->version);
 	finding.hint = "Rename it; or drop it, if it was made ahead of the migration.";
 	finding.fix_sql = fix_sql;
 	findings_add(search->preflight->findings, &finding);
@@ -140,7 +145,7 @@ is_leftover(const NameSearch *search, Oid relation)
 	return false;
 }
 
-/* A table or index that is created, or a table that gets that name: no type may have it either. */
+/* A table or index that is made, or a table that gets that name: no type may have it either. */
 static void
 look_for_relation(NameSearch *search, const PlanAction *action, const char *name)
 {
@@ -157,6 +162,57 @@ look_for_relation(NameSearch *search, const PlanAction *action, const char *name
 					   other_name(name)));
 }
 
+/* A constraint that is added to a table. */
+static void
+look_for_constraint(NameSearch *search, const PlanAction *action, const char *name)
+{
+	char *schema = get_namespace_name(search->namespace);
+	char *table;
+
+	if (!OidIsValid(action->relation) ||
+		!OidIsValid(get_relation_constraint_oid(action->relation, name, true)))
+		return;
+	table = get_rel_name(action->relation);
+	add_taken(search, action, psprintf("CONSTRAINT %s ON %s", name, table),
+			  psprintf("ALTER TABLE %s RENAME CONSTRAINT %s TO %s;",
+					   quote_qualified_identifier(schema, table), quote_identifier(name),
+					   other_name(name)));
+}
+
+/* Has the name an index of the very table? Some revisions look for that before they make one. */
+static bool
+is_index_of(const NameSearch *search, const PendingName *name)
+{
+	Oid index = get_relname_relid(name->name, search->namespace);
+
+	return OidIsValid(index) && get_rel_relkind(index) == RELKIND_INDEX &&
+		   IndexGetRelation(index, true) == name->relation;
+}
+
+/* Constraints and indexes. A key's name is that of its index, too. */
+static void
+look_for_names_of(NameSearch *search, Component component)
+{
+	const Preflight *preflight = search->preflight;
+	ListCell *cell;
+
+	foreach (cell, pending_names(component, preflight->schema, preflight->target))
+	{
+		const PendingName *name = lfirst(cell);
+		PlanAction action = {.revision = name->revision, .relation = name->relation};
+		int found = search->found;
+
+		if ((name->flags & (NAME_TAKEN | NAME_TAKEN_BY_OTHER)) == 0 ||
+			is_leftover(search, name->relation) ||
+			((name->flags & NAME_TAKEN) == 0 && is_index_of(search, name)))
+			continue;
+		if (name->type == 'f' || name->type == 'c' || name->type == 'u')
+			look_for_constraint(search, &action, name->name);
+		if (search->found == found && name->type != 'f' && name->type != 'c')
+			look_for_relation(search, &action, name->name);
+	}
+}
+
 /* PlanVisitor */
 static void
 look_for_names(const PlanAction *action, void *arg)
@@ -169,9 +225,7 @@ look_for_names(const PlanAction *action, void *arg)
 		look_for_column(search, action, name);
 	else if (sscanf(action->text, "DROP COLUMN %63s", name) == 1)
 		free_column(search, action->relation, name);
-	else if (sscanf(action->text, "CREATE INDEX %63s", name) == 1 ||
-			 sscanf(action->text, "CREATE UNIQUE INDEX %63s", name) == 1 ||
-			 sscanf(action->text, "RENAME TO %63s", name) == 1)
+	else if (sscanf(action->text, "RENAME TO %63s", name) == 1)
 		look_for_relation(search, action, name);
 	else if (strcmp(action->text, "CREATE TABLE") == 0)
 		look_for_relation(search, action, action->step->relation);
@@ -199,6 +253,8 @@ check_names(const Preflight *preflight)
 	search.leftovers = leftovers(preflight->schema);
 	plan_walk(pending_revisions(COMPONENT_CORE, preflight->schema, preflight->target),
 			  search.namespace, look_for_names, &search);
+	look_for_names_of(&search, COMPONENT_CORE);
+	look_for_names_of(&search, COMPONENT_FAB);
 	if (search.found == 0)
 		findings_add(preflight->findings,
 					 &(Finding){.check_name = "taken_names",

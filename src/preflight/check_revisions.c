@@ -13,8 +13,7 @@
 #include "preflight/checks.h"
 #include "util/guarded.h"
 
-/* Its provider's first migration creates tables that FAB 1.5, of Airflow 2, has made already. */
-#define FAB_THAT_FAILS_AFTER_AIRFLOW_2 "2.4.2"
+#include "access/xlog.h"
 
 typedef struct RevisionCheck
 {
@@ -63,7 +62,7 @@ add_revision(RevisionCheck *check, const ErrorData *error)
 	if (check->revision != NULL)
 		finding.message =
 			psprintf("revision of %s %s", check->component == COMPONENT_CORE ? "Airflow" : "FAB",
-					 plan_release_of(check->component, check->revision));
+					 plan_releases_with(check->component, check->revision));
 	finding.message = psprintf("%s; revisions from there to Airflow %s: %d", finding.message,
 							   target->name, list_length(check->pending));
 	findings_add(check->preflight->findings, &finding);
@@ -100,7 +99,7 @@ check_target(const RevisionCheck *core)
 		finding.message =
 			psprintf("the database is newer than Airflow %s: It is at revision "
 					 "\"%s\", which came with Airflow %s.",
-					 name, core->revision, plan_release_of(COMPONENT_CORE, core->revision));
+					 name, core->revision, plan_releases_with(COMPONENT_CORE, core->revision));
 		finding.hint = "Name a later release, or none for the newest.";
 	}
 	else
@@ -113,23 +112,45 @@ check_target(const RevisionCheck *core)
 	findings_add(core->preflight->findings, &finding);
 }
 
-/* Seen with a real migration from 2.11.2 to 3.0.6. */
+/* Which providers do it, the plan knows from real migrations. */
 static void
 check_fab_provider(const RevisionCheck *fab)
 {
-	const Release *target = fab->preflight->target;
+	const Preflight *preflight = fab->preflight;
+	const char *target = preflight->target_name && preflight->target_known
+							 ? preflight->target_name
+							 : preflight->target->name;
+	const FabProvider *provider = plan_fab_provider(target);
 	Finding finding = {.check_name = "fab_provider", .severity = SEVERITY_WARNING};
 
-	if (fab->revision != NULL || strcmp(target->fab_provider, FAB_THAT_FAILS_AFTER_AIRFLOW_2) != 0)
+	if (fab->revision != NULL || !provider->fails_on_airflow2)
 		return;
 	finding.object = "apache-airflow-providers-fab";
-	finding.value = target->fab_provider;
+	finding.value = provider->version;
 	finding.message =
-		psprintf("FAB %s, of the time of Airflow %s, fails on tables of Airflow 2: it "
-				 "creates ab_view_menu, which is there",
-				 target->fab_provider, target->name);
-	finding.hint = "Migrate to a later release, or install a later FAB provider with it.";
-	findings_add(fab->preflight->findings, &finding);
+		psprintf("FAB %s, with which Airflow %s is installed, fails on tables of Airflow 2 when "
+				 "core is migrated already: it creates ab_view_menu, which is there",
+				 provider->version, target);
+	finding.hint =
+		psprintf("So do FAB %s, and no others. Install a later provider with Airflow %s, "
+				 "or migrate to a later release.",
+				 plan_failing_providers(), target);
+	findings_add(preflight->findings, &finding);
+}
+
+/* A standby replays what the primary does. */
+static void
+check_standby(const Preflight *preflight)
+{
+	if (RecoveryInProgress())
+		findings_add(preflight->findings,
+					 &(Finding){.check_name = "standby",
+								.severity = SEVERITY_CRITICAL,
+								.message = "this server is a standby: nothing can be migrated here",
+								.hint =
+									"What is said of the tables is true of the primary, too, as "
+									"far as it is replayed. Ask the primary whether it is "
+									"ready."});
 }
 
 void
@@ -139,6 +160,7 @@ check_revisions(const Preflight *preflight)
 	RevisionCheck fab = {.preflight = preflight, .component = COMPONENT_FAB};
 	ErrorData *error;
 
+	check_standby(preflight);
 	error = guarded_call(read_pending, &core);
 	check_target(&core);
 	add_revision(&core, error);

@@ -17,7 +17,11 @@ extern void check_in_flight(const Preflight *preflight);
 /* Is Airflow stopped: DAGs paused, no heartbeats, no sessions? */
 extern void check_stopped(const Preflight *preflight);
 
+/* Callbacks of failed runs that nobody has called yet. */
+extern void check_callbacks(const Preflight *preflight);
+
 extern void check_locks(const Preflight *preflight);
+extern void check_migration_lock(const Preflight *preflight);
 extern void check_long_transactions(const Preflight *preflight);
 extern void check_autovacuum(const Preflight *preflight);
 extern void check_table_sizes(const Preflight *preflight);
@@ -33,6 +37,9 @@ extern void check_dependents(const Preflight *preflight);
 
 /* Names of what the migration creates that are taken already. */
 extern void check_names(const Preflight *preflight);
+
+/* Names of what the migration drops or needs that nothing has. */
+extern void check_needed_names(const Preflight *preflight);
 
 /* What else the catalogs and settings tell: owners, timeouts, slots, ... */
 extern void check_catalog(const Preflight *preflight);

@@ -23,7 +23,9 @@ static const NamedCheck checks[] = {
 	{"revision", check_revisions},
 	{"stopped", check_stopped},
 	{"in_flight", check_in_flight},
+	{"callbacks", check_callbacks},
 	{"lock_holders", check_locks},
+	{"migration_lock", check_migration_lock},
 	{"long_transactions", check_long_transactions},
 	{"autovacuum", check_autovacuum},
 	{"table_sizes", check_table_sizes},
@@ -32,6 +34,7 @@ static const NamedCheck checks[] = {
 	{"sequences", check_sequences},
 	{"dependents", check_dependents},
 	{"taken_names", check_names},
+	{"needed_names", check_needed_names},
 	{"catalog", check_catalog},
 	{"schema", check_schema},
 	{"fab_report", check_fab},
@@ -89,10 +92,12 @@ airflow_pin_preflight(PG_FUNCTION_ARGS)
 }
 
 /*
- * is_ready(target)
+ * is_ready(target): of a target that is not known nothing can be promised.
  */
 Datum
 airflow_pin_is_ready(PG_FUNCTION_ARGS)
 {
+	if (!PG_ARGISNULL(0))
+		(void) plan_known_target(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_BOOL(findings_worst(run_checks(fcinfo, true)) < SEVERITY_CRITICAL);
 }

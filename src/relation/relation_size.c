@@ -118,22 +118,26 @@ index_bytes(Oid relation)
 
 /*
  * Rows as the planner estimates them: those that VACUUM or ANALYZE last counted, for as many pages
- * as there are now; before the first of them, what the statistics counted.
+ * as there are now; before the first of them, what the statistics counted. And after many were
+ * deleted ("airflow db clean"), which leaves the pages as they are.
  */
 static int64
 estimate_rows(Oid relation, Form_pg_class form)
 {
 	char *path = relation_file_path(relation);
 	int64 pages = path != NULL ? fork_bytes(path) / BLCKSZ : 0;
-	int64 counted;
+	int64 counted =
+		DatumGetInt64(DirectFunctionCall1(pg_stat_get_live_tuples, ObjectIdGetDatum(relation)));
+	int64 changed = DatumGetInt64(
+		DirectFunctionCall1(pg_stat_get_mod_since_analyze, ObjectIdGetDatum(relation)));
+	int64 estimate;
 
 	if (pages == 0)
 		return 0;
-	if (form->reltuples >= 0 && form->relpages > 0)
-		return (int64) (form->reltuples / form->relpages * pages + 0.5);
-	counted =
-		DatumGetInt64(DirectFunctionCall1(pg_stat_get_live_tuples, ObjectIdGetDatum(relation)));
-	return counted > 0 ? counted : -1;
+	if (form->reltuples < 0 || form->relpages == 0)
+		return counted > 0 ? counted : -1;
+	estimate = (int64) (form->reltuples / form->relpages * pages + 0.5);
+	return counted > 0 && counted < estimate && changed > estimate / 5 ? counted : estimate;
 }
 
 RelationSize

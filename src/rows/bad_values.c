@@ -11,10 +11,10 @@
 
 #include "rows/block_walk.h"
 #include "util/json_text.h"
-#include "values/pickle_scan.h"
+#include "values/pickled_conf.h"
 #include "values/xcom_value.h"
 
-#define MAX_KINDS 4
+#define MAX_KINDS 8
 #define MAX_VALUE_BYTES 1048576
 #define VALUES_BETWEEN_CLOCK 16
 
@@ -85,12 +85,17 @@ static const Rule xcom_kinds[] = {
 		 "Tasks do not see them any more afterwards.", NULL),
 };
 
-/* Looks for half a surrogate pair's bytes anywhere, so it keeps what it takes away. */
+/*
+ * Looks for half a surrogate pair's bytes anywhere, or, as protocol 0 has it, for its escape, so it keeps
+ * what it takes away.
+ */
+#define HAS_HALF_A_PAIR                                                                            \
+	"encode(r.conf, 'hex') ~ '^(..)*(ed[ab]|5c(75|5530303030)[46]4(3[89]|[46][1-6]))'"
 #define KEEP_CONF_APART                                                                            \
 	"CREATE TABLE IF NOT EXISTS {s}._dag_run_conf_kept (id integer, conf bytea); "                 \
 	"INSERT INTO {s}._dag_run_conf_kept SELECT r.id, r.conf FROM {s}.dag_run r "                   \
-	"WHERE encode(r.conf, 'hex') ~ '^(..)*ed[ab]'; "                                               \
-	"UPDATE {s}.dag_run r SET conf = NULL WHERE encode(r.conf, 'hex') ~ '^(..)*ed[ab]';"
+	"WHERE " HAS_HALF_A_PAIR "; "                                                                  \
+	"UPDATE {s}.dag_run r SET conf = NULL WHERE " HAS_HALF_A_PAIR ";"
 
 #define CONF(kind, severity_, fails_to_, what_, consequence_, hint_, fix_)                         \
 	[kind - 1] = {.check_name = "dag_run_conf",                                                    \
@@ -110,14 +115,29 @@ static const Rule conf_kinds[] = {
 		 "\"airflow db migrate\" fails (step 0055)",
 		 "fix_sql keeps the conf in the table _dag_run_conf_kept and sets it to NULL.",
 		 KEEP_CONF_APART),
+	CONF(CONF_HUGE, SEVERITY_CRITICAL, NULL, "with a conf of more than 256 MB as JSON",
+		 "\"airflow db migrate\" fails (step 0055)",
+		 "A value that stands in many places of the conf is written that often.", NULL),
 	CONF(CONF_NUL, SEVERITY_WARNING, "3.2.2", "with U+0000 in a string of conf",
 		 "step 0055 of \"airflow db migrate\" takes it out, and fails before Airflow 3.3",
 		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2.", NULL),
 	CONF(CONF_NAN, SEVERITY_WARNING, "3.2.2", "with NaN or Infinity in conf",
 		 "step 0055 of \"airflow db migrate\" makes it a string, and fails before Airflow 3.3",
 		 "Critical for a migration to Airflow 3.0, 3.1 or 3.2.", NULL),
-	CONF(CONF_LOST, SEVERITY_WARNING, NULL, "with a conf that is not plain data",
+	CONF(CONF_LOST, SEVERITY_WARNING, NULL, "with a conf that JSON cannot have",
 		 "step 0055 of \"airflow db migrate\" makes it NULL",
+		 "Look at these runs' conf with Airflow 2 if it is still needed.", NULL),
+	CONF(CONF_SEQUENCE, SEVERITY_WARNING, NULL, "with a deque in conf",
+		 "step 0055 of \"airflow db migrate\" makes a list of it, and the whole conf NULL before "
+		 "Airflow 3.3",
+		 "Look at these runs' conf with Airflow 2 if it is still needed.", NULL),
+	CONF(CONF_DEEP, SEVERITY_WARNING, NULL, "with a conf nested in more than 487 levels",
+		 "step 0055 of \"airflow db migrate\" makes it NULL in Airflow 3.3 with Python 3.11 or "
+		 "older",
+		 "Look at these runs' conf with Airflow 2 if it is still needed.", NULL),
+	CONF(CONF_UNKNOWN, SEVERITY_WARNING, NULL, "with a conf that only Python can judge",
+		 "step 0055 of \"airflow db migrate\" makes it NULL unless its classes can be imported "
+		 "there and json.dumps() takes it",
 		 "Look at these runs' conf with Airflow 2 if it is still needed.", NULL),
 };
 

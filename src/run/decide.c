@@ -9,6 +9,7 @@
 
 #include "utils/builtins.h"
 
+#include "dag/commit.h"
 #include "settings.h"
 #include "tasks/removed_task.h"
 
@@ -88,7 +89,7 @@ static bool
 find_target(const AirflowTables *tables, const RunRequest *request, const Pin *pin,
 			Decision *decision)
 {
-	DagVersion latest;
+	VersionCommit target;
 
 	if (!pin->allow_override || request->override == OVERRIDE_NONE)
 	{
@@ -107,14 +108,14 @@ find_target(const AirflowTables *tables, const RunRequest *request, const Pin *p
 			 "Give the number of an existing version, or \"latest\".");
 		return false;
 	}
-	if (!version_latest(tables, request->dag_id, &latest))
+	if (!latest_commit(tables, request->dag_id, &target))
 	{
 		fail(decision, "The run's conf asks for a version, but the DAG has none.",
 			 "Wait until the DAG processor has parsed it.");
 		return false;
 	}
 	if (request->override == OVERRIDE_NUMBER &&
-		!version_by_number(tables, request->dag_id, request->override_number, &decision->effective))
+		!numbered_commit(tables, request->dag_id, request->override_number, &target))
 	{
 		fail(decision,
 			 psprintf("The run's conf asks for version %d, which does not exist.",
@@ -122,10 +123,8 @@ find_target(const AirflowTables *tables, const RunRequest *request, const Pin *p
 			 psprintf("Existing versions: %s.", version_numbers(tables, request->dag_id)));
 		return false;
 	}
-	if (request->override == OVERRIDE_LATEST)
-		decision->effective = latest;
-	decision->effective_commit =
-		version_commit(tables, request->dag_id, &decision->effective, &latest);
+	decision->effective = target.version;
+	decision->effective_commit = target.commit;
 	decision->has_effective = true;
 	return true;
 }

@@ -174,7 +174,10 @@ add_range(FieldReader *reader, Range *range, NthWeekday nth)
 	if (range->low == range->high)
 	{
 		if (range->is_start_with_step)
+		{
+			reader->cron->differences |= CRON_DIFFERS_BEFORE_7;
 			return add_value(reader, range->low, nth);
+		}
 		/* "jan-jan" is all the year */
 		range->low = ranges[reader->field].low;
 		range->high = end;
@@ -373,6 +376,38 @@ mixes_weekdays(const CronExpression *cron)
 	return has_plain && weekdays->count + weekdays->any != CRON_WEEKDAYS;
 }
 
+/* Does one of the months have one of the days? */
+static bool
+has_a_day(const CronExpression *cron)
+{
+	static const int lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	const CronField *days = &cron->fields[CRON_DAY];
+	const CronField *months = &cron->fields[CRON_MONTH];
+
+	if (days->any || days->last || months->any)
+		return true;
+	for (int i = 0; i < months->count; i++)
+		if (days->values[0] <= lengths[months->values[i] - 1])
+			return true;
+	return false;
+}
+
+/*
+ * What earlier releases of croniter make of the expression. Before 7.0 a day that never comes left none
+ * of the weekdays beside it either; before 6.2.1 the end of a month was
+ * searched in another one.
+ */
+static void
+note_differences(CronExpression *cron)
+{
+	const CronField *days = &cron->fields[CRON_DAY];
+
+	if (!cron->fields[CRON_WEEKDAY].any && !has_a_day(cron))
+		cron->differences |= CRON_DIFFERS_BEFORE_7;
+	if (!days->any && days->count > 0 && days->values[days->count - 1] > 28)
+		cron->differences |= CRON_DIFFERS_BEFORE_6_2_1;
+}
+
 /* The expression in small letters, of a name what it stands for. */
 static char *
 plain_expression(const char *text)
@@ -435,6 +470,7 @@ cron_read(const char *text, CronExpression *cron)
 	if (mixes_weekdays(cron))
 		return psprintf("Cron expression \"%.*s\" mixes plain weekdays with ones like \"mon#1\".",
 						shown, text);
+	note_differences(cron);
 	return NULL;
 }
 

@@ -36,6 +36,13 @@ typedef struct CronField
 	int16 *values; /* in ascending order */
 } CronField;
 
+/* Which earlier releases of croniter, that an Airflow 3 may have, make something else of an expression? */
+typedef enum CronDifference
+{
+	CRON_DIFFERS_BEFORE_7 = 1 << 0,	   /* "59/15", and a day that never comes or a weekday */
+	CRON_DIFFERS_BEFORE_6_2_1 = 1 << 1 /* days that not all months have */
+} CronDifference;
+
 typedef struct CronExpression
 {
 	int count; /* of fields */
@@ -43,6 +50,7 @@ typedef struct CronExpression
 	bool has_nth_weekday;
 	uint8 nth_weekday[CRON_WEEKDAYS];
 	int nearest_weekday; /* of this day of the month; 0: none */
+	int differences;	 /* CronDifference */
 } CronExpression;
 
 typedef enum CronDirection

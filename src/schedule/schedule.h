@@ -98,6 +98,12 @@ typedef struct NextRun
 } NextRun;
 
 /*
+ * A sentence where Airflow's own schedule depends on which release of croniter it has, which the database
+ * does not tell: what is computed here is of croniter 7.0. NULL for nearly all schedules.
+ */
+extern const char *schedule_caveat(const Schedule *schedule);
+
+/*
  * Read the schedule of a serialized DAG (serializer versions 1 to 3), which may be NULL and must not go
  * away before the schedule. Returns NULL, or as a sentence for an error's detail why the schedule cannot
  * be computed here: it is not one of time alone (assets, partitions, events), a plugin's, or malformed.

@@ -383,3 +383,17 @@ schedule_read(Jsonb *data, Schedule *schedule)
 	read_limits(body, schedule);
 	return read_restriction(body, schedule);
 }
+
+const char *
+schedule_caveat(const Schedule *schedule)
+{
+	int differences = 0;
+
+	for (int i = 0; i < schedule->cron_count; i++)
+		differences |= schedule->crons[i].differences;
+	if (differences & CRON_DIFFERS_BEFORE_7)
+		return "The cron expression means something else where Airflow has croniter before 7.0.";
+	if (differences & CRON_DIFFERS_BEFORE_6_2_1)
+		return "Where Airflow has croniter before 6.2.1, days after the 28th come at other times.";
+	return NULL;
+}

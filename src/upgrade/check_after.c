@@ -87,7 +87,7 @@ check_fab_tables(const Preflight *preflight)
 									.object = tables[i],
 									.message = psprintf("table %s is missing", tables[i]),
 									.hint = "FAB makes it when it first starts: start the API "
-											"server, or run \"airflow fab-db migrate\"."});
+											"server, or run \"airflow roles list\"."});
 }
 
 static const char *const alive_sql =

@@ -7,49 +7,15 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "nodes/parsenodes.h"
-#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/wait_event.h"
 
 #include "airflow/schema.h"
 #include "health/in_flight.h"
-#include "util/interval.h"
+#include "util/polling.h"
 
 PG_FUNCTION_INFO_V1(airflow_pin_drain);
-
-static int64
-interval_argument(FunctionCallInfo fcinfo, int argument, const char *name, int64 least)
-{
-	int64 microseconds;
-
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s is NULL", name)));
-	microseconds = interval_microseconds(PG_GETARG_INTERVAL_P(argument));
-	if (microseconds < least || microseconds > MAX_INTERVAL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("%s must be between %g seconds and 100 years", name,
-							   (double) least / USECS_PER_SEC)));
-	return microseconds;
-}
-
-/* Between polls a transaction is ended, which cannot be done inside of somebody's. */
-static void
-require_no_transaction_block(FunctionCallInfo fcinfo)
-{
-	bool atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
-				  castNode(CallContext, fcinfo->context)->atomic;
-
-	if (atomic)
-		ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-						errmsg("drain() cannot run inside a transaction block"),
-						errdetail("It ends a transaction at each poll, so that it holds nothing "
-								  "while it waits."),
-						errhint("Call it alone: CALL airflow_pin.drain();")));
-}
 
 /* Append "3 dag_run (2 queued, 1 running)"; nothing where there is none of that kind. */
 static void
@@ -116,22 +82,6 @@ poll_once(MemoryContext context)
 	return result;
 }
 
-static void
-wait_until(TimestampTz until)
-{
-	for (;;)
-	{
-		long milliseconds = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
-
-		CHECK_FOR_INTERRUPTS();
-		if (milliseconds <= 0)
-			return;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Min(milliseconds, INT_MAX), PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-	}
-}
-
 /* Hours, minutes and seconds, whatever the IntervalStyle. */
 static const char *
 waited(TimestampTz start)
@@ -148,14 +98,14 @@ waited(TimestampTz start)
 Datum
 airflow_pin_drain(PG_FUNCTION_ARGS)
 {
-	int64 timeout = interval_argument(fcinfo, 0, "timeout", 0);
-	int64 poll = interval_argument(fcinfo, 1, "poll", 10 * 1000);
+	int64 timeout = polling_argument(fcinfo, 0, "timeout", 0);
+	int64 poll = polling_argument(fcinfo, 1, "poll", 10 * 1000);
 	TimestampTz start = GetCurrentTimestamp();
 	MemoryContext poll_context = /* outlives transactions */
 		AllocSetContextCreate(PortalContext, "airflow_pin drain", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller_context;
 
-	require_no_transaction_block(fcinfo);
+	require_no_transaction_block(fcinfo, "drain", "CALL airflow_pin.drain();");
 	caller_context = MemoryContextSwitchTo(poll_context);
 	for (;;)
 	{

@@ -12,242 +12,20 @@
 
 #include <math.h>
 
-#include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "util/jsonb_member.h"
+#include "values/pickle_writer.h"
 
-/* Lib/pickle.py: Pickler._BATCHSIZE and _Framer._FRAME_SIZE_TARGET. */
+/* Lib/pickle.py: Pickler._BATCHSIZE. */
 #define BATCH_SIZE 1000
-#define FRAME_SIZE_MIN 4
-#define FRAME_SIZE_MAX (64 * 1024)
-
-/* json.loads refuses integers of more digits: sys.int_info.default_max_str_digits. */
-#define MAX_INTEGER_DIGITS 4300
-
-/* Opcodes, named as in Lib/pickle.py. */
-#define OP_MARK '('
-#define OP_STOP '.'
-#define OP_NONE 'N'
-#define OP_NEWTRUE '\x88'
-#define OP_NEWFALSE '\x89'
-#define OP_BININT 'J'
-#define OP_BININT1 'K'
-#define OP_BININT2 'M'
-#define OP_LONG1 '\x8a'
-#define OP_LONG4 '\x8b'
-#define OP_BINFLOAT 'G'
-#define OP_SHORT_BINUNICODE '\x8c'
-#define OP_BINUNICODE 'X'
-#define OP_EMPTY_DICT '}'
-#define OP_SETITEM 's'
-#define OP_SETITEMS 'u'
-#define OP_EMPTY_LIST ']'
-#define OP_APPEND 'a'
-#define OP_APPENDS 'e'
-#define OP_EMPTY_TUPLE ')'
-#define OP_TUPLE1 '\x85'
-#define OP_TUPLE2 '\x86'
-#define OP_TUPLE3 '\x87'
-#define OP_TUPLE 't'
-#define OP_EMPTY_SET '\x8f'
-#define OP_ADDITEMS '\x90'
-#define OP_STACK_GLOBAL '\x93'
-#define OP_REDUCE 'R'
-#define OP_MEMOIZE '\x94'
-
-typedef struct Pickler
-{
-	StringInfoData body;
-	const char *unsupported;	  /* the first thing that cannot be written, or NULL */
-	JsonbContainer *pod_override; /* the member of that name, or NULL */
-} Pickler;
 
 static void pickle_value(Pickler *pickler, const JsonbValue *value);
 static void pickle_json(Pickler *pickler, const JsonbValue *value);
-
-static void
-put_op(Pickler *pickler, char op)
-{
-	appendStringInfoCharMacro(&pickler->body, op);
-}
-
-/* An integer in little-endian order, as pickle has all its lengths. */
-static void
-put_little_endian(StringInfo out, uint64 value, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		appendStringInfoCharMacro(out, (char) (value >> (8 * i)));
-}
-
-/* "what" may be NULL where it has no name. Nothing is written after the first such part. */
-static void
-unsupported(Pickler *pickler, const char *what)
-{
-	pickler->unsupported = what ? what : "an object of unknown type";
-}
-
-/* A string, which pickle has in UTF-8. */
-static void
-pickle_string(Pickler *pickler, const char *text, int length)
-{
-	char *utf8 = pg_server_to_any(text, length, PG_UTF8);
-
-	if (utf8 != text)
-	{
-		text = utf8;
-		length = strlen(utf8);
-	}
-	if (length <= 0xff)
-	{
-		put_op(pickler, OP_SHORT_BINUNICODE);
-		put_little_endian(&pickler->body, length, 1);
-	}
-	else
-	{
-		put_op(pickler, OP_BINUNICODE);
-		put_little_endian(&pickler->body, length, 4);
-	}
-	appendBinaryStringInfo(&pickler->body, text, length);
-	put_op(pickler, OP_MEMOIZE);
-}
-
-static void
-pickle_float(Pickler *pickler, double number)
-{
-	uint64 bits;
-
-	memcpy(&bits, &number, sizeof(bits));
-	bits = pg_hton64(bits);
-	put_op(pickler, OP_BINFLOAT);
-	appendBinaryStringInfo(&pickler->body, (char *) &bits, sizeof(bits));
-}
-
-/*
- * Two's complement of a decimal number, little-endian and as short as it can be: Lib/pickle.py
- * encode_long. "bytes" has room for it. Returns the number of bytes.
- */
-static int
-encode_long(const char *decimal, unsigned char *bytes)
-{
-	bool negative = *decimal == '-';
-	int length = 0;
-
-	for (const char *digit = decimal + (negative ? 1 : 0); *digit != '\0'; digit++)
-	{
-		unsigned int carry = *digit - '0';
-
-		for (int i = 0; i < length; i++)
-		{
-			carry += bytes[i] * 10u;
-			bytes[i] = carry & 0xff;
-			carry >>= 8;
-		}
-		if (carry > 0)
-			bytes[length++] = carry;
-	}
-	bytes[length++] = 0; /* room for the sign */
-
-	if (negative)
-	{
-		unsigned int carry = 1;
-
-		for (int i = 0; i < length; i++)
-		{
-			carry += (unsigned char) ~bytes[i];
-			bytes[i] = carry & 0xff;
-			carry >>= 8;
-		}
-	}
-	while (length > 1 && bytes[length - 1] == (negative ? 0xff : 0) &&
-		   (bytes[length - 2] >= 0x80) == negative)
-		length--;
-	return length;
-}
-
-static void
-pickle_long(Pickler *pickler, const char *decimal)
-{
-	unsigned char bytes[MAX_INTEGER_DIGITS / 2 + 2]; /* a byte holds more than two digits */
-	int length;
-
-	if (strlen(decimal) > MAX_INTEGER_DIGITS)
-	{
-		unsupported(pickler, "an integer of more digits than Python reads");
-		return;
-	}
-	length = encode_long(decimal, bytes);
-	put_op(pickler, length <= 0xff ? OP_LONG1 : OP_LONG4);
-	put_little_endian(&pickler->body, length, length <= 0xff ? 1 : 4);
-	appendBinaryStringInfo(&pickler->body, (char *) bytes, length);
-}
-
-static void
-pickle_int32(Pickler *pickler, int32 number)
-{
-	if (number >= 0 && number <= 0xff)
-	{
-		put_op(pickler, OP_BININT1);
-		put_little_endian(&pickler->body, number, 1);
-	}
-	else if (number >= 0 && number <= 0xffff)
-	{
-		put_op(pickler, OP_BININT2);
-		put_little_endian(&pickler->body, number, 2);
-	}
-	else
-	{
-		put_op(pickler, OP_BININT);
-		put_little_endian(&pickler->body, (uint32) number, 4);
-	}
-}
-
-/*
- * JSON has one kind of number, Python two: json.loads makes an int of one without fraction and
- * exponent, and jsonb never writes an exponent.
- */
-static void
-pickle_number(Pickler *pickler, const JsonbValue *value)
-{
-	char *text = json_string(value);
-	long number;
-
-	errno = 0;
-	number = strtol(text, NULL, 10);
-	if (strchr(text, '.') != NULL)
-		pickle_float(pickler, strtod(text, NULL));
-	else if (errno == 0 && number >= PG_INT32_MIN && number <= PG_INT32_MAX)
-		pickle_int32(pickler, number);
-	else
-		pickle_long(pickler, text);
-	pfree(text); /* some bytes of jsonb can be 130 kB of digits */
-}
-
-/* A class or function of that name in that module. */
-static void
-pickle_global(Pickler *pickler, const char *module, const char *name)
-{
-	pickle_string(pickler, module, strlen(module));
-	pickle_string(pickler, name, strlen(name));
-	put_op(pickler, OP_STACK_GLOBAL);
-	put_op(pickler, OP_MEMOIZE);
-}
-
-/* Call what is on the stack with the arguments that follow it, gathered by "tuple". */
-static void
-pickle_call(Pickler *pickler, char tuple)
-{
-	put_op(pickler, tuple);
-	put_op(pickler, OP_MEMOIZE);
-	put_op(pickler, OP_REDUCE);
-	put_op(pickler, OP_MEMOIZE);
-}
 
 /*
  * datetime.timedelta(seconds=...), as its __reduce__ gives it: the class, and days, seconds and
@@ -262,14 +40,14 @@ pickle_timedelta(Pickler *pickler, const JsonbValue *seconds)
 
 	if (seconds == NULL || seconds->type != jbvNumeric)
 	{
-		unsupported(pickler, "timedelta");
+		pickle_unsupported(pickler, "timedelta");
 		return;
 	}
 	total =
 		DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(seconds->val.numeric)));
 	if (fabs(total) > 1e12)
 	{
-		unsupported(pickler, "timedelta");
+		pickle_unsupported(pickler, "timedelta");
 		return;
 	}
 	microseconds = (int64) rint(total * USECS_PER_SEC);
@@ -299,11 +77,11 @@ pickle_datetime(Pickler *pickler, JsonbValue *seconds)
 	if (seconds == NULL || !json_timestamp(seconds, &timestamp) ||
 		timestamp2tm(timestamp, NULL, &tm, &microseconds, NULL, NULL) != 0)
 	{
-		unsupported(pickler, "datetime");
+		pickle_unsupported(pickler, "datetime");
 		return;
 	}
 	pickle_global(pickler, "pendulum.datetime", "DateTime");
-	put_op(pickler, OP_MARK);
+	pickle_op(pickler, OP_MARK);
 	pickle_int32(pickler, tm.tm_year);
 	pickle_int32(pickler, tm.tm_mon);
 	pickle_int32(pickler, tm.tm_mday);
@@ -340,26 +118,26 @@ pickle_elements(Pickler *pickler, JsonbContainer *array, char single, char many,
 		bool alone = end - start == 1 && single != 0;
 
 		if (!alone)
-			put_op(pickler, OP_MARK);
+			pickle_op(pickler, OP_MARK);
 		for (uint32 i = start; i < end; i++)
 			write(pickler, getIthJsonbValueFromContainer(array, i));
-		put_op(pickler, alone ? single : many);
+		pickle_op(pickler, alone ? single : many);
 	}
 }
 
 static void
 pickle_list(Pickler *pickler, JsonbContainer *array, ItemWriter write)
 {
-	put_op(pickler, OP_EMPTY_LIST);
-	put_op(pickler, OP_MEMOIZE);
+	pickle_op(pickler, OP_EMPTY_LIST);
+	pickle_op(pickler, OP_MEMOIZE);
 	pickle_elements(pickler, array, OP_APPEND, OP_APPENDS, write);
 }
 
 static void
 pickle_set(Pickler *pickler, JsonbContainer *array)
 {
-	put_op(pickler, OP_EMPTY_SET);
-	put_op(pickler, OP_MEMOIZE);
+	pickle_op(pickler, OP_EMPTY_SET);
+	pickle_op(pickler, OP_MEMOIZE);
 	pickle_elements(pickler, array, 0, OP_ADDITEMS, pickle_value);
 }
 
@@ -370,12 +148,12 @@ pickle_tuple(Pickler *pickler, JsonbContainer *array)
 	uint32 count = JsonContainerSize(array);
 
 	if (count > 3)
-		put_op(pickler, OP_MARK);
+		pickle_op(pickler, OP_MARK);
 	for (uint32 i = 0; i < count; i++)
 		pickle_value(pickler, getIthJsonbValueFromContainer(array, i));
-	put_op(pickler, count > 3 ? OP_TUPLE : short_tuple[count]);
+	pickle_op(pickler, count > 3 ? OP_TUPLE : short_tuple[count]);
 	if (count > 0)
-		put_op(pickler, OP_MEMOIZE);
+		pickle_op(pickler, OP_MEMOIZE);
 }
 
 /*
@@ -391,14 +169,14 @@ pickle_dict(Pickler *pickler, JsonbContainer *object, ItemWriter write)
 	JsonbIteratorToken token;
 	JsonbValue item;
 
-	put_op(pickler, OP_EMPTY_DICT);
-	put_op(pickler, OP_MEMOIZE);
+	pickle_op(pickler, OP_EMPTY_DICT);
+	pickle_op(pickler, OP_MEMOIZE);
 	while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
 		{
 			if (done % BATCH_SIZE == 0 && !(alone = (count - done == 1)))
-				put_op(pickler, OP_MARK);
+				pickle_op(pickler, OP_MARK);
 			pickle_string(pickler, item.val.string.val, item.val.string.len);
 		}
 		else if (token == WJB_VALUE)
@@ -406,30 +184,8 @@ pickle_dict(Pickler *pickler, JsonbContainer *object, ItemWriter write)
 			write(pickler, &item);
 			done++;
 			if (done % BATCH_SIZE == 0 || done == count)
-				put_op(pickler, alone ? OP_SETITEM : OP_SETITEMS);
+				pickle_op(pickler, alone ? OP_SETITEM : OP_SETITEMS);
 		}
-	}
-}
-
-static bool
-pickle_scalar(Pickler *pickler, const JsonbValue *value)
-{
-	switch (value->type)
-	{
-		case jbvNull:
-			put_op(pickler, OP_NONE);
-			return true;
-		case jbvBool:
-			put_op(pickler, value->val.boolean ? OP_NEWTRUE : OP_NEWFALSE);
-			return true;
-		case jbvNumeric:
-			pickle_number(pickler, value);
-			return true;
-		case jbvString:
-			pickle_string(pickler, value->val.string.val, value->val.string.len);
-			return true;
-		default:
-			return false;
 	}
 }
 
@@ -479,7 +235,7 @@ pickle_value(Pickler *pickler, const JsonbValue *value)
 	else if (json_string_is(type, "datetime"))
 		pickle_datetime(pickler, json_member(container, "__var"));
 	else if (content == NULL)
-		unsupported(pickler, type ? json_string(type) : NULL);
+		pickle_unsupported(pickler, type ? json_string(type) : NULL);
 	else if (json_string_is(type, "dict") && JsonContainerIsObject(content))
 		pickle_dict(pickler, content, pickle_value);
 	else if (json_string_is(type, "tuple") && JsonContainerIsArray(content))
@@ -487,7 +243,7 @@ pickle_value(Pickler *pickler, const JsonbValue *value)
 	else if (json_string_is(type, "set") && JsonContainerIsArray(content))
 		pickle_set(pickler, content);
 	else
-		unsupported(pickler, type ? json_string(type) : NULL);
+		pickle_unsupported(pickler, type ? json_string(type) : NULL);
 }
 
 /*
@@ -501,27 +257,6 @@ pickle_member(Pickler *pickler, const JsonbValue *value)
 		pickle_json(pickler, value);
 	else
 		pickle_value(pickler, value);
-}
-
-static bytea *
-finish_pickle(const StringInfoData *body)
-{
-	StringInfoData out;
-	bytea *result;
-
-	initStringInfo(&out);
-	appendBinaryStringInfo(&out, "\x80\x05", 2); /* PROTO 5 */
-	if (body->len >= FRAME_SIZE_MIN && body->len < FRAME_SIZE_MAX)
-	{
-		appendStringInfoChar(&out, '\x95'); /* FRAME */
-		put_little_endian(&out, body->len, 8);
-	}
-	appendBinaryStringInfo(&out, body->data, body->len);
-
-	result = palloc(VARHDRSZ + out.len);
-	SET_VARSIZE(result, VARHDRSZ + out.len);
-	memcpy(VARDATA(result), out.data, out.len);
-	return result;
 }
 
 /*
@@ -551,9 +286,9 @@ pickle_executor_config(const JsonbValue *encoded, const char **unsupported_part)
 		pickle_dict(&pickler, config, pickle_member);
 	}
 	else
-		unsupported(&pickler, "an executor_config that is not a dict");
-	put_op(&pickler, OP_STOP);
+		pickle_unsupported(&pickler, "an executor_config that is not a dict");
+	pickle_op(&pickler, OP_STOP);
 
 	*unsupported_part = pickler.unsupported;
-	return pickler.unsupported ? NULL : finish_pickle(&pickler.body);
+	return pickler.unsupported ? NULL : pickle_finish(&pickler);
 }

@@ -8,7 +8,8 @@
  * application_name. So a session migrates when it has a lock on a table of Airflow as DDL takes it,
  * or writes a version table, and is of the client that holds the advisory lock, if one does.
  * Between two transactions it has no locks: then it is the client's first session after the lock's
- * holder. On a standby it is the startup process.
+ * holder, which is in a transaction as long as it migrates. Outside of one it was forgotten, and is
+ * shown for itself. On a standby it is the startup process.
  */
 #include "migration_sessions.h"
 
@@ -43,7 +44,9 @@ static const char *const sessions_sql =
 	" advisory AS (SELECT s.*, l.granted, l.waitstart FROM all_locks l JOIN sessions s USING (pid)"
 	"  WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM here)"
 	"  AND l.classid = 0 AND l.objid = 1 AND l.objsubid = 1),"
-	" holder AS MATERIALIZED (SELECT * FROM advisory WHERE granted LIMIT 1),"
+	" forgotten AS (SELECT * FROM advisory WHERE granted AND state = 'idle'),"
+	" holder AS MATERIALIZED (SELECT * FROM advisory WHERE granted"
+	"  AND state IS DISTINCT FROM 'idle' LIMIT 1),"
 	" progress AS (SELECT pid, relid, command || ', ' || phase AS phase, true AS index,"
 	"   blocks_done, tuples_done, tuples_total, blocks_total FROM pg_stat_progress_create_index"
 	"  WHERE datid = (SELECT oid FROM here)"
@@ -63,11 +66,12 @@ static const char *const sessions_sql =
 	" found AS (SELECT pid FROM of_client WHERE working"
 	"  UNION (SELECT pid FROM of_client WHERE NOT EXISTS (SELECT FROM of_client WHERE working)"
 	"   ORDER BY pid = holder, backend_start LIMIT 1)"
-	"  UNION SELECT pid FROM advisory WHERE NOT granted"
+	"  UNION SELECT pid FROM advisory WHERE NOT granted UNION SELECT pid FROM forgotten"
 	"  UNION SELECT pid FROM working WHERE NOT EXISTS (SELECT FROM holder)),"
 	" waits AS (SELECT DISTINCT ON (pid) pid, mode, name, locktype, database, relation, waitstart"
 	"  FROM all_locks WHERE NOT granted ORDER BY pid, waitstart)"
-	" SELECT s.pid, coalesce(s.backend_type = 'startup', false), coalesce(s.pid = h.pid, false),"
+	" SELECT s.pid, coalesce(s.backend_type = 'startup', false), "
+	"  coalesce(s.pid = h.pid, false) OR EXISTS (SELECT FROM forgotten f WHERE f.pid = s.pid),"
 	"  h.pid IS NOT NULL AND EXISTS (SELECT FROM advisory v WHERE v.pid = s.pid AND NOT v.granted),"
 	"  (SELECT c.holder FROM of_client c WHERE c.pid = s.pid),"
 	"  s.backend_xid::text::bigint, s.state, s.wait_event_type, s.wait_event, s.query,"

@@ -94,6 +94,8 @@ phase_name(const MigrationStatus *status)
 		return "replaying";
 	if (session->waits_for_migration)
 		return "waiting for another migration";
+	if (session->holds_lock && is_between_transactions(session))
+		return "holding the advisory lock only";
 	if (session->holds_lock)
 		return "starting or finishing";
 	if (is_between_transactions(session))

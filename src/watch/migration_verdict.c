@@ -6,11 +6,9 @@
  */
 #include "migration_verdict.h"
 
-#include "access/xlog.h"
 #include "catalog/pg_collation.h"
 #include "utils/builtins.h"
 
-#include "plan/plan_steps.h"
 #include "util/query.h"
 
 /* A client that does things by itself, row by row, is between two statements for less than this. */
@@ -35,7 +33,7 @@ static const char *const root_sql =
 	" FROM found f LEFT JOIN pg_stat_activity a USING (pid)";
 
 /* "00:01:30" */
-static const char *
+const char *
 duration_text(double seconds)
 {
 	int64 whole = (int64) (seconds < 0 ? 0 : seconds + 0.5);
@@ -78,6 +76,16 @@ is_idle_in_transaction(const MigratingSession *session)
 	return session->state != NULL && strncmp(session->state, "idle in", strlen("idle in")) == 0;
 }
 
+/*
+ * Does it hold the advisory lock and nothing else? Airflow has the lock in a transaction, from its
+ * first to its last moment: outside of one the session was left in a pool, or by a killed client.
+ */
+static bool
+is_forgotten(const MigratingSession *session)
+{
+	return session->holds_lock && is_text(session->state, "idle");
+}
+
 static Verdict
 find_verdict(const MigrationStatus *status)
 {
@@ -86,6 +94,8 @@ find_verdict(const MigrationStatus *status)
 
 	if (session->lock != NULL || is_text(session->wait_event, "SyncRep"))
 		return VERDICT_BLOCKED;
+	if (is_forgotten(session))
+		return VERDICT_STALLED;
 	if (session->holds_lock || is_text(session->state, "idle"))
 		return unchanged > CLIENT_SECONDS ? VERDICT_STALLED : VERDICT_WORKING;
 	if (is_idle_in_transaction(session))
@@ -96,7 +106,7 @@ find_verdict(const MigrationStatus *status)
 }
 
 /* Begin another clause of the evidence. */
-static void
+void
 next_clause(MigrationStatus *status)
 {
 	if (status->evidence.len > 0)
@@ -109,8 +119,12 @@ is_migrating(int pid, List *sessions)
 	ListCell *cell;
 
 	foreach (cell, sessions)
-		if (((const MigratingSession *) lfirst(cell))->pid == pid)
-			return true;
+	{
+		const MigratingSession *session = lfirst(cell);
+
+		if (session->pid == pid)
+			return !is_forgotten(session);
+	}
 	return false;
 }
 
@@ -220,11 +234,42 @@ tell_idle(MigrationStatus *status)
 		status->end_sql);
 }
 
+/* The session only holds the advisory lock. */
+static void
+tell_lock_holder(MigrationStatus *status)
+{
+	const MigratingSession *session = status->session;
+	double idle = seconds_since(status, session->state_change);
+
+	appendStringInfo(&status->evidence, "holds Airflow's advisory lock 1, %s for %s",
+					 session->state, duration_text(idle));
+	if (is_forgotten(session))
+		appendStringInfoString(&status->evidence,
+							   ", and is in no transaction: it does not migrate");
+	else
+		appendStringInfoString(&status->evidence, ", and its client has no other session");
+	if (!is_forgotten(session) && idle < CLIENT_GONE_SECONDS)
+	{
+		appendStringInfoString(&status->next_action,
+							   "Look at the migrating client, its process and its log.");
+		return;
+	}
+	status->end_sql = psprintf("SELECT pg_terminate_backend(%d)", session->pid);
+	appendStringInfo(&status->next_action, LOCK_NOT_AVAILABLE " %s: %s",
+					 is_forgotten(session) ? "End it" : "If its client is gone, end it",
+					 status->end_sql);
+}
+
 static void
 tell_stalled(MigrationStatus *status)
 {
 	const MigratingSession *session = status->session;
 
+	if (session->holds_lock)
+	{
+		tell_lock_holder(status);
+		return;
+	}
 	if (!is_text(session->state, "active"))
 	{
 		appendStringInfo(&status->evidence, "the client has sent nothing for %s",
@@ -324,7 +369,7 @@ tell_direction(MigrationStatus *status)
 	const CurrentRevision *revision = &status->revision;
 	bool fab = is_text(revision->component, "fab");
 
-	if (revision->not_of == NULL && revision->back_from == NULL)
+	if ((revision->not_of == NULL && revision->back_from == NULL) || is_forgotten(status->session))
 		return;
 	next_clause(status);
 	if (revision->not_of != NULL)
@@ -346,7 +391,8 @@ tell_limits(MigrationStatus *status)
 {
 	const MigratingSession *session = status->session;
 
-	if (session->lock_holder == 0 && !session->waits_for_migration && !session->is_startup)
+	if (session->lock_holder == 0 && !session->holds_lock && !session->waits_for_migration &&
+		!session->is_startup)
 	{
 		next_clause(status);
 		appendStringInfoString(
@@ -407,59 +453,4 @@ conclude(MigrationStatus *status, List *sessions)
 	tell_state(status);
 	tell_direction(status);
 	tell_limits(status);
-}
-
-static void
-tell_revision(StringInfo text, Component component, const char *name, const char *revision)
-{
-	if (revision == NULL)
-		return;
-	appendStringInfo(text, "%s%s revision %s", text->len > 0 ? ", " : "", name, revision);
-	if (plan_position(component, revision) >= 0)
-		appendStringInfo(text, " (%s)", plan_release_of(component, revision));
-}
-
-/* Nobody migrates: at which revision the database is, and what is left. "schema" may be NULL. */
-void
-conclude_not_running(MigrationStatus *status, const char *schema)
-{
-	const MigrationLeft *left = status->left;
-	double low;
-	double high;
-	int count = revisions_left(left, &low, &high);
-
-	initStringInfo(&status->evidence);
-	initStringInfo(&status->next_action);
-	status->root_blocker = -1;
-	status->verdict = VERDICT_NOT_RUNNING;
-	if (schema == NULL)
-		appendStringInfoString(&status->evidence, "this database has no Airflow tables");
-	tell_revision(&status->evidence, COMPONENT_CORE, "core", left->core_revision);
-	tell_revision(&status->evidence, COMPONENT_FAB, "FAB", left->fab_revision);
-	if (left->problem != NULL)
-	{
-		next_clause(status);
-		appendStringInfoString(&status->evidence, left->problem);
-	}
-	else if (schema != NULL)
-	{
-		next_clause(status);
-		appendStringInfo(&status->evidence, "%d revision%s left up to Airflow %s", count,
-						 count == 1 ? "" : "s", plan_release(NULL)->name);
-		if (count > 0)
-			appendStringInfo(&status->evidence, ", the next is %s",
-							 ((const LeftStep *) linitial(left->steps))->revision);
-	}
-	if (RecoveryInProgress())
-	{
-		next_clause(status);
-		appendStringInfoString(&status->evidence, "this is a standby: look on the primary, too");
-	}
-	if (count > 0)
-		appendStringInfo(
-			&status->next_action,
-			"\"airflow db migrate\" goes on from there, and takes %s to %s up to Airflow %s.",
-			duration_text(low), duration_text(high), plan_release(NULL)->name);
-	else
-		appendStringInfoString(&status->next_action, left->hint ? left->hint : "Nothing.");
 }

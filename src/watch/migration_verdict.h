@@ -43,6 +43,11 @@ typedef struct MigrationStatus
 	const char *end_sql; /* that ends it, or the session itself where that is idle */
 } MigrationStatus;
 
+#define LOCK_NOT_AVAILABLE                                                                         \
+	"As long as that session lives, \"airflow db migrate\" ends with LockNotAvailable."
+
+extern const char *duration_text(double seconds);
+extern void next_clause(MigrationStatus *status);
 extern void conclude(MigrationStatus *status, List *sessions);
 extern void conclude_not_running(MigrationStatus *status, const char *schema);
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg2
 
-FROM, TO = sys.argv[1:3]
+FROM, TO, BETWEEN = sys.argv[1:4]
 STARTS = {"2.11.2": (FROM, []), "3.0.6": (TO, ["--to-version", "3.0.6"]), "3.1.8": (TO, ["--to-version", "3.1.8"])}
 
 BASE_ROWS = """
@@ -229,6 +229,30 @@ CASES |= {
         "CREATE FUNCTION lab.of_fail(task_fail) RETURNS integer LANGUAGE sql RETURN 1"),
     "row_type_left": ("dependent_objects", "function lab.of_xcom(public.xcom)", "info", "2.11.2",
         "CREATE FUNCTION lab.of_xcom(xcom) RETURNS integer LANGUAGE sql RETURN 1"),
+    "fab_key_missing": ("needed_names", "FOREIGN KEY ab_user_role_user_id_fkey ON ab_user_role", "critical", "2.11.2",
+        "ALTER TABLE ab_user_role DROP CONSTRAINT ab_user_role_user_id_fkey"),
+    "fab_key_missing_3": ("needed_names", "FOREIGN KEY ab_permission_view_role_role_id_fkey ON ab_permission_view_role",
+        "critical", "3.1.8", "ALTER TABLE ab_permission_view_role DROP CONSTRAINT ab_permission_view_role_role_id_fkey"),
+    "fab_key_twice": ("repeated_keys", "FOREIGN KEY a_pvr_role_fkey ON ab_permission_view_role", "critical", "2.11.2",
+        "ALTER TABLE ab_permission_view_role ADD CONSTRAINT a_pvr_role_fkey FOREIGN KEY (role_id) REFERENCES ab_role (id)"),
+    "fab_key_renamed": ("needed_names", "", "ok", "2.11.2",
+        "ALTER TABLE ab_user_role RENAME CONSTRAINT ab_user_role_user_id_fkey TO mine"),
+    "key_renamed": ("needed_names", "CONSTRAINT serialized_dag_pkey ON serialized_dag", "critical", "2.11.2",
+        "ALTER TABLE serialized_dag RENAME CONSTRAINT serialized_dag_pkey TO serialized_dag_pk"),
+    # As pg_restore leaves a database with orphans: fix_sql of the names first, then of the rows.
+    "restored": ("needed_names", "FOREIGN KEY %", "critical", "2.11.2",
+        "ALTER TABLE task_reschedule DROP CONSTRAINT task_reschedule_dr_fkey, DROP CONSTRAINT task_reschedule_ti_fkey;"
+        "ALTER TABLE task_instance_note DROP CONSTRAINT task_instance_note_ti_fkey;"
+        "ALTER TABLE ab_user_role DROP CONSTRAINT ab_user_role_role_id_fkey"),
+    "index_missing": ("needed_names", "INDEX idx_log_dag ON log", "critical", "2.11.2", "DROP INDEX idx_log_dag"),
+    "index_used": ("needed_names", "CONSTRAINT dag_run_dag_id_execution_date_key ON dag_run", "critical", "2.11.2",
+        "ALTER TABLE dag_run DROP CONSTRAINT dag_run_dag_id_execution_date_key;"
+        " CREATE UNIQUE INDEX dag_run_dag_id_execution_date_key ON dag_run (dag_id, execution_date)"),
+    "constraint_taken": ("taken_names", "CONSTRAINT dag_run_backfill_id_fkey ON dag_run", "critical", "2.11.2",
+        "ALTER TABLE dag_run ADD CONSTRAINT dag_run_backfill_id_fkey CHECK (true)"),
+    "fab_name_taken": ("taken_names", "SEQUENCE ab_register_user_email_uq", "critical", "3.0.6",
+        "CREATE SEQUENCE ab_register_user_email_uq"),
+    "index_made_ahead": ("taken_names", "", "ok", "2.11.2", "CREATE INDEX idx_role_id ON ab_permission_view_role (role_id)"),
     "two_revisions": ("revision", "alembic_version", "critical", "2.11.2",
         "INSERT INTO alembic_version VALUES ('fe199e1abd77')"),
     "no_revision": ("revision", "alembic_version", "critical", "2.11.2", "DELETE FROM alembic_version"),
@@ -284,6 +308,105 @@ def migrate(database: str, python: str, arguments: list[str] = [], user: str | N
     output = run.stdout + run.stderr
     errors = [line for line in output.splitlines() if "psycopg2.errors" in line]
     return errors[0] if errors else output[-400:] or "failed"
+
+
+def airflow(database: str, python: str, *arguments: str) -> int:
+    """Exit status of a command of Airflow."""
+    environment = dict(os.environ)
+    environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = (
+        f"postgresql+psycopg2://{os.environ['PGUSER']}@127.0.0.1:{os.environ['PGPORT']}/{database}"
+    )
+    environment["AIRFLOW_HOME"] += "-" + database
+    command = [str(Path(python).parent / "airflow"), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, timeout=600).returncode
+
+
+def value(database: str, sql: str):
+    connection = connect(database)
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        row = cursor.fetchone()
+    connection.close()
+    return row and row[0]
+
+
+def forgotten_lock(template: str) -> str:
+    """A session in a pool has kept the advisory lock: the migration ends, and begins when the session has ended."""
+    database = "preflight_lock"
+    create(database, template)
+    forgotten = connect(database)
+    forgotten.cursor().execute("SELECT pg_advisory_lock(1)")
+    problems = []
+    fix = value(database, "SELECT fix_sql FROM airflow_pin.preflight() WHERE check_name = 'migration_lock' AND severity = 'critical'")
+    if not fix or value(database, "SELECT airflow_pin.is_ready()"):
+        problems.append(f"fix_sql is {fix}")
+    verdict = value(database, "SELECT verdict || ': ' || coalesce(end_sql, '') FROM airflow_pin.migration_status()")
+    if f"stalled: {fix}" != f"{verdict};":
+        problems.append(f"migration_status() says {verdict}")
+    # Of a role that could not migrate, it is told all the same.
+    execute(database, fix or "SELECT", "DROP ROLE IF EXISTS lab_other", "CREATE ROLE lab_other LOGIN")
+    other = psycopg2.connect(dbname=database, user="lab_other")
+    other.autocommit = True
+    other.cursor().execute("SELECT pg_advisory_lock(1)")
+    fix = value(database, "SELECT fix_sql FROM airflow_pin.preflight() WHERE check_name = 'migration_lock' AND severity = 'critical'")
+    verdict = value(database, "SELECT verdict || ': ' || coalesce(end_sql, '') FROM airflow_pin.migration_status()")
+    if f"not running: {fix}" != f"{verdict};":
+        problems.append(f"of another role, migration_status() says {verdict}, fix_sql {fix}")
+    error = migrate(database, TO)
+    if "LockNotAvailable" not in error:
+        problems.append(f"the migration: {error or 'passed'}")
+    print(f"     forgotten_lock: {error}", flush=True)
+    execute(database, fix or "SELECT")
+    error = migrate(database, TO)
+    if error:
+        problems.append(f"after fix_sql the migration failed: {error}")
+    execute("postgres", f"DROP DATABASE {database} WITH (FORCE)")
+    return "; ".join(problems)
+
+
+def pending_callbacks(template: str) -> str:
+    """The DAG processor of 3.1 ends on a callback of Airflow 2."""
+    bad, mended = "preflight_callbacks_bad", "preflight_callbacks_mended"
+    create(bad, template)
+    execute(bad, """INSERT INTO callback_request (created_at, priority_weight, callback_data, callback_type) VALUES (now(), 1,
+        to_json('{"full_filepath": "/d/x.py", "dag_id": "d", "run_id": "r", "processor_subdir": "/d",'
+                ' "is_failure_callback": true, "msg": null}'::text), 'DagCallbackRequest')""")
+    create(mended, bad)
+    fix = value(mended, "SELECT fix_sql FROM airflow_pin.preflight('3.1.8') WHERE check_name = 'callbacks' AND severity = 'critical'")
+    execute(mended, fix or "SELECT")
+    problems = [] if fix else ["nothing was found"]
+    for database, status in ((bad, 1), (mended, 0)):
+        error = migrate(database, BETWEEN)
+        ended = airflow(database, BETWEEN, "dag-processor", "--num-runs", "1")
+        print(f"     pending_callbacks: {error or 'migrates'}, then the DAG processor ends with {ended}", flush=True)
+        if error or ended != status:
+            problems.append(f"{database}: {error}, the DAG processor ended with {ended}")
+        execute("postgres", f"DROP DATABASE {database}")
+    return "; ".join(problems)
+
+
+def hints_of_fab(template: str) -> str:
+    """What postflight() proposes makes FAB's tables, and its migration."""
+    database = "preflight_fab"
+    create(database, template)
+    execute(database, "ALTER TABLE ab_user_role DROP CONSTRAINT ab_user_role_user_id_fkey")
+    problems = [] if migrate(database, TO) else ["the migration passed"]
+    execute(database, "SELECT airflow_pin.baseline('b')",
+            "ALTER TABLE ab_user_role ADD CONSTRAINT ab_user_role_user_id_fkey FOREIGN KEY (user_id) REFERENCES ab_user (id)")
+    for check, command in (("revision", "fab-db migrate"), ("fab_tables", "roles list")):
+        say = f"SELECT hint FROM airflow_pin.postflight('b') WHERE check_name = '{check}' AND severity = 'warning' LIMIT 1"
+        hint = value(database, say) or ""
+        if f'"airflow {command}"' not in hint:
+            problems.append(f"{check}: the hint is {hint}")
+        airflow(database, TO, *command.split())
+        if left := value(database, say):
+            problems.append(f"{check}: after {command} it still says {left}")
+    execute("postgres", f"DROP DATABASE {database}")
+    return "; ".join(problems)
+
+
+# What is more than a change of the database: each with the metadata of 2.11.2.
+STORIES = {"forgotten_lock": forgotten_lock, "pending_callbacks": pending_callbacks, "hints_of_fab": hints_of_fab}
 
 
 def templates(needed: set[str]) -> dict[str, str]:
@@ -348,10 +471,14 @@ def run_case(name: str, template: str) -> str:
 
 
 def main() -> int:
-    wanted = sys.argv[3:] or list(CASES)
-    names = templates({CASES[name][3] for name in wanted})
+    wanted = sys.argv[4:] or [*CASES, *STORIES]
+    names = templates({CASES[name][3] for name in wanted if name in CASES})
+
+    def run(name: str) -> str:
+        return STORIES[name](names["2.11.2"]) if name in STORIES else run_case(name, names[CASES[name][3]])
+
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda name: (name, run_case(name, names[CASES[name][3]])), wanted))
+        results = list(pool.map(lambda name: (name, run(name)), wanted))
     for name, problem in results:
         print(f"{'not ok' if problem else 'ok'} - {name}{': ' + problem if problem else ''}")
     failed = sum(1 for _, problem in results if problem)

@@ -67,8 +67,9 @@ REAL_CRONS = """0 0 * * *|@daily|@hourly|@weekly|@monthly|@quarterly|@yearly|*/5
     |0 0 * 11-2/2 *|45 1 * 10 *|0 24-1 * * *|0 0 l-3 * *|1-5#2 0 * * *|0 0 * * 1-5#2|0 0 * * mon-5#2|0 0 * * *#2
     |0 0 0 * *|60 * * * *|0 0 * * 8|*/0 * * * *|r * * * *|h h * * *|0 0 * * r(1-3)|R/5 * * * *|5,* * * * *|0 5,* * * *
     |0 0 * * 1,2#1|0 0 1-31 * 1|0 0 * * 0-6|0 0 1-31 * *|0-59 0-23 1-31 1-12 0-6|@reboot|0 0 15,l * *|  0  0 * *  *
-    |0 0 1-15/20 * 2-4/9|0 22 * * 1-5,sat|0 0 31,30 * *|0 0 * 2 1#5|0 7 28-31 * mon#5""".replace("\n    ", "").split("|")
+    |0 0 1-15/20 * 2-4/9|0 22 * * 1-5,sat|0 0 31,30 * *|0 0 * 2 1#5|0 7 28-31 * mon#5|0 0 * * 1#6|0 0 */10 * *|0 0 1,30 * *""".replace("\n    ", "").split("|")
 
+WITHIN = (0, 60, 300, 1800, 86400)
 CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7), (0, 59), (2020, 2040))
 MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 WEEKDAYS = "sun mon tue wed thu fri sat".split()
@@ -132,6 +133,8 @@ class Maker:
             moment += timedelta(microseconds=self.random.randrange(1000000))
         if self.chance(0.2):
             moment = moment.replace(minute=0, second=0, microsecond=0)
+        if self.chance(0.1):
+            moment = moment.replace(month=2, day=self.random.randint(15, 28))
         return moment
 
     def changes_of(self, name: str) -> list[datetime]:
@@ -250,7 +253,7 @@ class Maker:
         return self.timedelta() if self.chance(0.6) else self.relativedelta()
 
     def run_immediately(self):
-        within = timedelta(seconds=self.random.choice((0, 60, 300, 1800, 86400)))
+        within = timedelta(seconds=self.random.choice(WITHIN))
         return self.random.choice((True, False, None, within, within))
 
     def trigger_arguments(self) -> dict:
@@ -398,7 +401,9 @@ class Writer:
         found = next_run(case.dag, DataInterval(pendulum.instance(moment), pendulum.instance(moment)))
         if found is None or found.end.year > 2100:
             return moment
-        return self.maker.random.choice(found) + self.maker.random.choice((0, 0, 0, 1, -1)) * MICROSECOND
+        beside = self.maker.random.choice((0, 0, 0, 1, -1)) * MICROSECOND
+        later = timedelta(seconds=self.maker.random.choice((0, 0, *WITHIN)))  # when run_immediately ends
+        return self.maker.random.choice(found) + beside + later
 
     def last_run(self, case: Case, moment: datetime) -> DataInterval | None:
         """None, as this timetable or another one would have made it, or any."""
@@ -441,7 +446,22 @@ def made_case(maker: Maker) -> Case:
                 Operator(task_id=f"t{number}", **task_dates)
     data = serialize(dag).data
     data["dag"]["catchup"] = maker.chance(0.5)  # 3.3 wants a start date with it, versions of before may have none
+    if maker.chance(0.15):
+        end_at_run(data, maker)
     return Case(f"{type(timetable).__name__} {timetable.summary}", data, deserialize(data), zone)
+
+
+def end_at_run(data: dict, maker: Maker) -> None:
+    """Let the DAG end when a run begins or is due, and a task that ends by itself later."""
+    CLOCK.now = maker.moment()
+    run = next_run(deserialize(data), None)
+    if run is None or run.end.year > 2100:
+        return
+    end = maker.random.choice(run)
+    data["dag"]["end_date"] = end.timestamp()
+    for task in data["dag"]["tasks"][:1]:
+        if maker.chance(0.5):
+            task["__var"]["end_date"] = (end + timedelta(days=maker.random.randint(1, 400))).timestamp()
 
 
 def deserialize(data: dict):

@@ -34,22 +34,10 @@ bench_environment() {
     export PYTHONPATH=$BENCH/../airflow:$BENCH PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore
 }
 
-# Airflow's own migration makes it once; what it made is kept beside the Airflow that it belongs to.
 bench_metadata() { # DATABASE
-    local kept=$BENCH/../../build/bench/metadata-$BENCH_AIRFLOW.sql
-
     createdb "$1"
     export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="postgresql+psycopg2://$PGUSER@127.0.0.1:$PGPORT/$1"
-    if [ "$kept" -nt "$BENCH_VENV/.installed" ]; then
-        psql -Xq -v ON_ERROR_STOP=1 -d "$1" -f "$kept" >/dev/null
-        return
-    fi
-    if ! "$BENCH_VENV/bin/airflow" db migrate >"$BENCH_WORK/migrate.log" 2>&1 </dev/null; then
-        tail -n 40 "$BENCH_WORK/migrate.log" >&2
-        return 1
-    fi
-    mkdir -p "${kept%/*}"
-    pg_dump -d "$1" -f "$kept.part" && mv "$kept.part" "$kept"
+    "$BENCH/../airflow/metadata" "$BENCH_AIRFLOW" "$1"
 }
 
 bench_python() {

@@ -18,7 +18,7 @@
 #include "schedule/schedule.h"
 #include "tasks/task.h"
 #include "tasks/task_plan.h"
-#include "values/pickle_scan.h"
+#include "values/pickled_conf.h"
 #include "values/xcom_value.h"
 #include "watch/statement.h"
 

@@ -116,6 +116,7 @@ ROLLBACK;
 BEGIN;
 SELECT version_number FROM airflow_pin.pin('d', 2);
 ALTER TABLE dag_code ALTER source_code DROP NOT NULL;
+UPDATE dag_version SET bundle_version = 'c' WHERE id = lab.uuid('d2');
 UPDATE dag_code SET source_code = NULL, source_code_hash = 'none' WHERE dag_version_id = lab.uuid('d2');
 SELECT version_number, source_code FROM dag_code JOIN dag_version v ON v.id = dag_version_id ORDER BY 1;
 ROLLBACK;

@@ -49,6 +49,12 @@ CREATE TEMP TABLE findings AS
     UNION ALL SELECT * FROM airflow_pin.baseline('l') UNION ALL SELECT * FROM airflow_pin.postflight('l');
 SELECT count(*) > 50 AS many FROM findings;
 SELECT DISTINCT check_name, object, fix_sql FROM findings WHERE fix_sql LIKE '%DROP TABLE%' OR object LIKE '%DROP TABLE%' ORDER BY 1, 2, 3;
+-- Without a plan nothing is proposed for what depends on the tables; with one it is.
+SET ROLE regress_creator;
+UPDATE public.alembic_version_fab SET version_num = '6709f7a774b9';
+RESET ROLE;
+INSERT INTO findings SELECT * FROM airflow_pin.preflight('3.3.2');
+SELECT DISTINCT check_name, object, fix_sql FROM findings WHERE fix_sql LIKE '%DROP TABLE%' OR object LIKE '%DROP TABLE%' ORDER BY 1, 2, 3;
 SELECT count(*) > 0 AS some FROM airflow_pin.table_sizes() WHERE relation LIKE '%DROP TABLE%';
 SELECT count(*) FROM airflow_pin.in_flight();
 SELECT verdict FROM airflow_pin.migration_status();

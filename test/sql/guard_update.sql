@@ -52,20 +52,24 @@ CALL lab.run('m', 'held_commit');
 SELECT version, commit FROM lab.runs WHERE dag_id = 'm';
 SELECT version_number, bundle_version FROM airflow_pin.pin('m', 2);
 
--- Airflow before 3.3 moves the commit in dag only, and writes the changed source: the new version is of that commit.
+-- Source that comes without a new commit of the version is half a parse; see command_which_commit. One of an unversioned
+-- bundle is all that there is to see of a change.
 CALL lab.version('src', 'a', ARRAY[lab.task('t')]);
 SELECT version_number FROM airflow_pin.pin('src');
 UPDATE dag SET bundle_version = 'b' WHERE dag_id = 'src';
 UPDATE dag_code SET source_code = 'b', source_code_hash = md5('b') WHERE dag_id = 'src';
 SELECT version, commit, source_code FROM lab.versions WHERE dag_id = 'src' ORDER BY version;
-SELECT version_number, bundle_version FROM airflow_pin.pin('src', 2);
+CALL lab.two_versions('disk', 'local');
+SELECT version_number FROM airflow_pin.pin('disk', on_mismatch => 'reject');
+UPDATE dag_code SET source_code = 'b', source_code_hash = md5('x') WHERE dag_version_id = lab.uuid('disk2');
+SELECT version, commit, source_code FROM lab.versions WHERE dag_id = 'disk' ORDER BY version;
 
 -- A version that ran and is latest again gets a version of its own for each change, as Airflow would give it.
 CALL lab.run('m', 'ran');
 SELECT lab.change_bodies('m', 'd') \g /dev/null
 SELECT version, commit FROM lab.versions WHERE dag_id = 'm' ORDER BY version;
 
--- A next version that has run is not free any more: what is then written over the pinned one goes to another.
+-- A pinned version that is not the latest is none that Airflow writes over: it stays, and nothing else is touched.
 CALL lab.version('n', 'a', ARRAY[lab.task('old')]);
 SELECT version_number FROM airflow_pin.pin('n', run_types => '{scheduled}');
 CALL lab.overwrite('n', 1, 'new', 'b');
@@ -73,6 +77,9 @@ CALL lab.run('n', 'ran', 'manual');
 CALL lab.overwrite('n', 1, 'newer', 'c');
 SELECT version, commit, task FROM lab.versions WHERE dag_id = 'n' ORDER BY version;
 SELECT version, commit FROM lab.runs WHERE dag_id = 'n';
+UPDATE dag_version SET bundle_name = 'renamed' WHERE id = lab.uuid('n1');
+UPDATE dag_code SET source_code_hash = 'renamed' WHERE dag_version_id = lab.uuid('n1');
+SELECT version_number, bundle_name FROM dag_version WHERE dag_id = 'n' ORDER BY 1;
 
 -- The new version is the latest by time, too, which Airflow before 3.3 goes by: clocks of DAG processors differ.
 CALL lab.version('clock', 'a', ARRAY[lab.task('old')]);

@@ -20,8 +20,8 @@ SELECT version_number FROM airflow_pin.pin('clock');
 UPDATE dag_version SET created_at = created_at - interval '1 hour' WHERE dag_id = 'clock' AND version_number = 2;
 SELECT version_number, bundle_version FROM airflow_pin.pin('clock');
 SELECT dag_id, pinned_version, latest_version, versions_behind FROM airflow_pin.pins() WHERE dag_id = 'clock';
--- The commit of the latest version may be one that only dag has.
-UPDATE dag SET bundle_version = 'c' WHERE dag_id = 'clock';
+-- The commit of the latest version may be one that only dag has, of a parse that has looked.
+UPDATE dag SET bundle_version = 'c', last_parsed_time = now() + interval '1 hour' WHERE dag_id = 'clock';
 SELECT version_number, bundle_version FROM airflow_pin.pin('clock', 1);
 SELECT version_number, bundle_version FROM airflow_pin.pin('clock', 1, bundle_version => 'a');
 SELECT airflow_pin.pin('clock', 2, bundle_version => 'c');

@@ -16,6 +16,23 @@ CREATE SCHEMA mine;
 -- Nothing of others.
 SELECT * FROM lab.findings;
 
+-- Of an Airflow newer than the plan nobody knows what is its own: no foreign key of a table beside its tables is called
+-- another's, and nothing is proposed for anything.
+UPDATE alembic_version SET version_num = '0123456789ab';
+CREATE TABLE dynamic_region (run_id integer REFERENCES dag_run (id), of_dag text GENERATED ALWAYS AS ('d') STORED);
+ALTER TABLE dag_run ADD newer text GENERATED ALWAYS AS (dag_id || 'x') STORED;
+CREATE TABLE mine.of_runs (run_id integer REFERENCES dag_run (id));
+CREATE VIEW mine.seen AS SELECT id FROM dag_run;
+SELECT * FROM lab.findings WHERE severity <> 'ok';
+SELECT airflow_pin.is_ready();
+UPDATE alembic_version SET version_num = '5f2621c13b39';
+SELECT * FROM lab.findings WHERE severity <> 'ok';
+-- Where nothing happens to it nothing is proposed, either.
+SELECT DISTINCT hint FROM airflow_pin.preflight('3.3.2') WHERE check_name IN ('foreign_keys', 'dependent_views') AND severity = 'info';
+DROP TABLE dynamic_region, mine.of_runs;
+DROP VIEW mine.seen;
+ALTER TABLE dag_run DROP newer;
+
 -- What the migration alters or drops: dag_run.conf (step 0055), task_instance's primary key (0042), what a later
 -- step knows by another name (dataset.uri), ... What depends on the primary key only goes with it.
 CREATE VIEW mine.confs AS SELECT id, conf FROM dag_run;

@@ -24,6 +24,14 @@ ALTER TABLE dataset_alias_dataset ADD asset_id integer;
 -- Indexes, on whatever table.
 CREATE INDEX idx_dag_run_run_after ON dag_run (start_date);
 CREATE INDEX idx_dataset_name_uri_unique ON dag (dag_id);
+-- Constraints, and keys by the names of their indexes, of core and FAB; what is made ahead on email FAB takes away itself.
+ALTER TABLE dag_run ADD CONSTRAINT dag_run_backfill_id_fkey CHECK (true);
+CREATE SEQUENCE dag_run_dag_id_logical_date_key;
+CREATE SEQUENCE backfill_pkey;
+CREATE INDEX ab_register_user_email_uq ON ab_user (email);
+-- Not the first one: FAB looks whether it is there. The second is another table's.
+CREATE INDEX idx_role_id ON ab_permission_view_role (role_id);
+CREATE INDEX idx_permission_view_id ON ab_role (name);
 -- Tables: a step creates or renames one.
 CREATE VIEW asset AS SELECT 1 AS id;
 CREATE MATERIALIZED VIEW backfill AS SELECT 1 AS id;

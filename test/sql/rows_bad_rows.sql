@@ -122,10 +122,11 @@ SELECT * FROM lab.confs('\x80059510000000000000007d948c0161948f94284b014b0290732
                         '\x8005950c000000000000007d948c01619443017894732e',             -- {'a': b'x'}
                         '\x80057d94', '\x00', '', '\x80059508000000000000008c0161',     -- cut off
                         '\x80058cff61');
-SELECT * FROM lab.confs('\x8005950e000000000000007d948c0161948c03eda08094732e', '\x80059509000000000000007d948c0161944b01732e');
+SELECT * FROM lab.confs('\x8005950e000000000000007d948c0161948c03eda08094732e', '\x80059509000000000000007d948c0161944b01732e',
+                        E'(dp0\\012Va\\012p1\\012V\\\\uD8ff\\012s.', E'(dp0\\012Va\\012p1\\012V\\\\U0000dfFF\\012s.'); -- protocol 0
 CALL lab.mend('airflow_pin.bad_rows(bigint, interval, text)');
 SELECT check_name, severity FROM airflow_pin.bad_rows();
-SELECT id, conf FROM dag_run WHERE id < 3 ORDER BY id;
+SELECT id, conf FROM dag_run WHERE id < 5 ORDER BY id;
 SELECT * FROM _dag_run_conf_kept;
 UPDATE dag_run SET conf = NULL;
 

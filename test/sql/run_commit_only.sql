@@ -3,6 +3,8 @@
 \set ECHO none
 \getenv abs_srcdir PG_ABS_SRCDIR
 \i :abs_srcdir/fixtures/begin.sql
+-- No time passes here between a write of the DAG and the next parse; see command_which_commit.
+SET airflow_pin.min_serialized_dag_update_interval = 0;
 CALL lab.version('d', 'a', ARRAY[lab.task('t')]);
 SELECT version_number, bundle_version FROM airflow_pin.pin('d', 1);
 CALL lab.run('d', 'run_a');
@@ -36,17 +38,17 @@ CALL lab.version('d', 'z', ARRAY[lab.task('t'), lab.task('u')]);
 SELECT airflow_pin.pin('d', 1, bundle_version => 'z');
 SELECT airflow_pin.pin('d', 2, bundle_version => 'a');
 
--- Without a commit given, an older version is pinned at the commit that its last run had, ...
+-- Without a commit given, an older version is pinned at its own, which follows its last parse: not at the one that
+-- its last run had, ...
 SELECT bundle_version FROM airflow_pin.pin('d', 1, bundle_version => 'b');
 CALL lab.run('d', 'run_f');
 SELECT bundle_version FROM airflow_pin.pin('d', 1);
--- ... not at the one of today, which Airflow 3.0 gives each run that is cleared, ...
+-- ... nor at the one of today, which Airflow 3.0 gives each run that is cleared.
 UPDATE dag_run SET bundle_version = 'z', clear_number = 1 WHERE run_id = (SELECT run_id FROM dag_run
     WHERE created_dag_version_id = lab.uuid('d1') ORDER BY id DESC LIMIT 1) RETURNING run_id;
 SELECT bundle_version FROM airflow_pin.pin('d', 1);
 SELECT airflow_pin.pin('d', 1, bundle_version => 'z');
 \echo :SQLSTATE
--- ... or, never run, at its own.
 CALL lab.two_versions('fresh');
 SELECT bundle_version FROM airflow_pin.pin('fresh', 1);
 -- Back from one commit to another of the same version.

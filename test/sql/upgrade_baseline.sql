@@ -79,10 +79,10 @@ SELECT pg_stat_force_next_flush() \g /dev/null
 ANALYZE log;
 SELECT severity, object, value FROM airflow_pin.baseline('large') WHERE object = 'log';
 UPDATE log SET extra = repeat('x', 20);
-DELETE FROM log WHERE id > 20000;
 SELECT pg_stat_force_next_flush() \g /dev/null
 SELECT severity, object, value, message, hint, fix_sql FROM airflow_pin.postflight('large') WHERE object = 'log' AND check_name = 'rows';
 SELECT severity, object, value FROM airflow_pin.baseline('larger') WHERE object = 'log';
+DELETE FROM log WHERE id > 20000;
 VACUUM ANALYZE log;
 SELECT severity, object, value, threshold FROM airflow_pin.postflight('large') WHERE object = 'log' AND check_name = 'rows';
 TRUNCATE log;

@@ -4,13 +4,15 @@
 
 DIRECTORY has releases.json (each release's revisions), START-TARGET.json (observations of one migration
 each, see observe.py) and timezone.json, the longest of them once more in a session whose TimeZone is
-not UTC.
+not UTC. DIRECTORY/names has what names.py found out; see known_names.py.
 """
 
 import json
 import re
 import sys
 from pathlib import Path
+
+from known_names import KnownNames
 
 NAME = r'"?(?:\w+\.)?(\w+)"?'
 # What a statement does, in words, and to which table: the first pattern that matches.
@@ -354,6 +356,13 @@ def release_lines(observations):
         yield f'RELEASE("{r["release"]}", "{r["core"]}", {fab}, "{r["provider"]}")'
 
 
+def provider_lines():
+    for text in (Path(__file__).parent / "providers").read_text().splitlines():
+        if not text.startswith("#"):
+            release, provider, fails = text.split()
+            yield f'PROVIDER("{release}", "{provider}", {fails})'
+
+
 def fab_first(key, observations, target):
     """A newer FAB provider does not run its first revision on tables that exist: it writes it down."""
     return key[0] == "fab" and observations.form(key, target) is None and key[1] in {
@@ -361,7 +370,7 @@ def fab_first(key, observations, target):
     }  # fmt: skip
 
 
-def migration_lines(observations):
+def migration_lines(observations, names):
     for key in observations.revisions():
         last = None
         for target in observations.targets:
@@ -378,7 +387,8 @@ def migration_lines(observations):
             else:
                 continue
             # Where nothing but the order of statements differs between releases, one form is enough.
-            form = sorted(map(str, (s.key() for s in steps)))
+            known = list(names.lines(key, target))
+            form = sorted([*map(str, (s.key() for s in steps)), *known])
             if form == last:
                 continue
             last = form
@@ -386,23 +396,35 @@ def migration_lines(observations):
             yield ""
             yield f'MIGRATION(COMPONENT_{component.upper()}, "{revision}", "{version}", "{target}")'
             yield from (s.line() for s in steps or [Step(None, "nothing to do", None, "CATALOG")])
+            yield from known
 
 
 def main():
-    observations = Observations(Path(sys.argv[1]))
+    directory = Path(sys.argv[1])
+    observations = Observations(directory)
+    names = KnownNames(directory, observations.releases)
     print("/*")
     print(" * migration_steps.inc")
     print(" *\t\tWhat each revision of Airflow's migrations does. Generated: do not edit.")
     print(" *")
-    print(" * Made by tools/migration-plan/generate from real migrations; src/plan/plan_steps.c includes it.")
+    print(" * Made by tools/migration-plan/generate from real migrations; src/plan/plan_steps.c and plan_names.c include it.")
     print(" *")
     print(" * RELEASE(release, core revision, FAB revision, FAB provider)")
+    print(" * PROVIDER(first release, FAB provider, does it fail on the tables of Airflow 2?)")
     print(" * MIGRATION(component, revision, its Airflow or FAB version, the first release with this form)")
     print(" * STEP(relation, operation, lock mode, cost class, flags, key columns of the indexes built, new name)")
+    print(" * NAME(what it needs, type of constraint or i for index, table, name, definition if it has a new one)")
+    print(" *")
+    print(" * The names before the first migration are what is there at the start.")
     print(" */")
     for line in release_lines(observations):
         print(line)
-    for line in migration_lines(observations):
+    for line in provider_lines():
+        print(line)
+    print()
+    for line in names.base_lines():
+        print(line)
+    for line in migration_lines(observations, names):
         print(line)
 
 
