@@ -153,3 +153,12 @@ SELECT dag_id, removed_since, failure FROM airflow_pin.held_schedule;
 SELECT from_version, to_version, kind, item, d.from_value #>> '{}' AS "from", d.to_value #>> '{}' AS "to"
     FROM (VALUES (1, 2), (2, 10), (3, 4), (5, 6), (7, 8), (9, 11)) v (from_version, to_version),
         LATERAL airflow_pin.diff('d', from_version, to_version) d WHERE item LIKE '%in words';
+
+-- Without catchup the next run depends on the clock: it is computed when Airflow computes one, and not at other writes.
+CALL lab.scheduled('n', 'c1', lab.delta(3600), '{"catchup": false}');
+SELECT version_number, schedule FROM airflow_pin.pin('n');
+SELECT next_dagrun AS next FROM dag WHERE dag_id = 'n' \gset
+UPDATE dag SET is_paused = true WHERE dag_id = 'n';
+SELECT next_dagrun = :'next' AS same FROM dag WHERE dag_id = 'n';
+CALL lab.parse('n', '', NULL);
+SELECT next_dagrun > :'next' AS later FROM dag WHERE dag_id = 'n';
