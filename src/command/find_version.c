@@ -77,34 +77,70 @@ parsed_commits(const AirflowTables *tables, const char *dag_id)
 		latest.seen ? "\", and has not looked yet whether that changes the version" : "");
 }
 
+/* Why the version is not pinned at the commit that was named with it. */
+char *
+commit_problem(CommitEvidence evidence, const VersionCommit *found, int32 later)
+{
+	switch (evidence)
+	{
+		case COMMIT_OF_LATER:
+			return psprintf("It is the commit of version %d. Airflow gives runs the DAG's newest "
+							"commit even before it is parsed.",
+							later);
+		case COMMIT_UNSETTLED:
+			return psprintf("Runs of version %d have it, but from a time when Airflow did not look "
+							"whether it changes the DAG: it may be a commit of the next version.",
+							found->version.number);
+		default:
+			return pstrdup("Neither a run of that version nor the version itself has it.");
+	}
+}
+
+/* What is to be done about a commit that was seen of a version, and is not pinned. */
+static char *
+hint_of_commit(const PinSpec *spec, const VersionCommit *found, CommitEvidence evidence)
+{
+	if (found->is_latest)
+		return psprintf("Wait for it before you pin: %s",
+						await_commit_call(spec->dag_id, found->seen));
+	if (evidence == COMMIT_OF_RUNS)
+		return psprintf("If it is right, name it: SELECT airflow_pin.pin(%s, %d, bundle_version => "
+						"%s);",
+						quote_literal_cstr(spec->dag_id), found->version.number,
+						quote_literal_cstr(found->seen));
+	return pstrdup("Nothing needs to be done.");
+}
+
 /*
  * Say which other commit was seen of a version that is pinned at the commit that is proven.
  */
 void
-notice_commit(const PinSpec *spec, const VersionCommit *found)
+notice_commit(const AirflowTables *tables, const PinSpec *spec, const VersionCommit *found)
 {
-	const char *commit = found->commit ? psprintf("commit \"%s\"", found->commit) : "no commit";
+	int32 later = 0;
+	CommitEvidence evidence;
+	char *detail;
 
 	if (found->seen == NULL)
 		return;
+	evidence = commit_evidence(tables, spec->dag_id, found, found->seen, &later);
 	if (found->is_latest)
-		ereport(NOTICE, (errmsg("version %d of DAG \"%s\" is pinned at %s, not at commit \"%s\"",
-								found->version.number, spec->dag_id, commit, found->seen),
-						 errdetail("Airflow gives new runs the latter, and has not looked yet "
-								   "whether it changes the version."),
-						 errhint("Wait for it before you pin: %s",
-								 await_commit_call(spec->dag_id, found->seen))));
+		detail =
+			pstrdup("Airflow gives new runs the latter, and has not looked yet whether it changes "
+					"the version.");
+	else if (evidence == COMMIT_OF_RUNS)
+		detail =
+			pstrdup("Its newest run has the latter. Nothing shows that Airflow had looked then "
+					"whether it changes the version.");
 	else
-		ereport(NOTICE,
-				(errmsg("version %d of DAG \"%s\" is pinned at %s, not at commit \"%s\"",
-						found->version.number, spec->dag_id, commit, found->seen),
-				 errdetail("Its newest run has the latter, which may be a commit of the next "
-						   "version: Airflow mixes them where commits follow each other "
-						   "quickly."),
-				 errhint("Where it is right, name it: SELECT airflow_pin.pin(%s, %d, "
-						 "bundle_version => %s);",
-						 quote_literal_cstr(spec->dag_id), found->version.number,
-						 quote_literal_cstr(found->seen))));
+		detail =
+			psprintf("Its newest run has the latter. %s", commit_problem(evidence, found, later));
+	ereport(NOTICE,
+			(errmsg("version %d of DAG \"%s\" is pinned at %s, not at commit \"%s\"",
+					found->version.number, spec->dag_id,
+					found->commit ? psprintf("commit \"%s\"", found->commit) : "no commit",
+					found->seen),
+			 errdetail("%s", detail), errhint("%s", hint_of_commit(spec, found, evidence))));
 }
 
 /*

@@ -20,7 +20,9 @@ extern void require_version(const AirflowTables *tables, const char *dag_id, int
 							DagVersion *version);
 extern char *parsed_commits(const AirflowTables *tables, const char *dag_id);
 extern char *await_commit_call(const char *dag_id, const char *commit);
-extern void notice_commit(const PinSpec *spec, const VersionCommit *found);
+extern char *commit_problem(CommitEvidence evidence, const VersionCommit *found, int32 later);
+extern void notice_commit(const AirflowTables *tables, const PinSpec *spec,
+						  const VersionCommit *found);
 extern void notice_callbacks(const PinSpec *spec, const char *row_commit);
 
 #endif

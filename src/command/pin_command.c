@@ -34,25 +34,6 @@ raise_not_parsed(const AirflowTables *tables, const char *dag_id, const char *co
 					errhint("Wait for it: %s", await_commit_call(dag_id, commit))));
 }
 
-/* Why the version is not pinned at the commit that was named with it. */
-static char *
-commit_problem(CommitEvidence evidence, const VersionCommit *found, int32 later)
-{
-	switch (evidence)
-	{
-		case COMMIT_OF_LATER:
-			return psprintf("It is the commit of version %d. Airflow gives runs the DAG's newest "
-							"commit even before it is parsed.",
-							later);
-		case COMMIT_UNSETTLED:
-			return psprintf("Runs of version %d have it, but from a time when Airflow did not look "
-							"whether it changes the DAG: it may be a commit of the next version.",
-							found->version.number);
-		default:
-			return pstrdup("Neither a run of that version nor the version itself has it.");
-	}
-}
-
 /* Was the version at the commit that is named with it? */
 static void
 check_commit(const AirflowTables *tables, const PinSpec *spec, const VersionCommit *found)
@@ -155,7 +136,7 @@ find_version(const AirflowTables *tables, FunctionCallInfo fcinfo, PinSpec *spec
 	if (spec->commit == NULL)
 	{
 		spec->commit = found->commit;
-		notice_commit(spec, found);
+		notice_commit(tables, spec, found);
 	}
 }
 

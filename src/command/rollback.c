@@ -73,7 +73,7 @@ spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinS
 	*version = found.version;
 	spec->version = version;
 	spec->commit = found.commit;
-	notice_commit(spec, &found);
+	notice_commit(tables, spec, &found);
 	notice_callbacks(spec, version->bundle_version);
 }
 

@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 CREATE SEQUENCE lab.commits;
 CREATE TABLE lab.parsed (commit text, dag_hash text, PRIMARY KEY (commit, dag_hash));
-CREATE FUNCTION lab.latest() RETURNS uuid LANGUAGE sql AS
+CREATE FUNCTION lab.latest() RETURNS uuid LANGUAGE sql STABLE AS
     $$SELECT id FROM dag_version WHERE dag_id = 'd' ORDER BY version_number DESC LIMIT 1$$;
 CREATE FUNCTION lab.content(n bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object('__version', lab.serializer(), 'dag', jsonb_build_object('dag_id', 'd',
@@ -42,6 +42,18 @@ BEGIN
     END IF;
     CALL lab.update_code(n);
 END $$;
+-- Every version that is there, the guard's among them; and those that were.
+CREATE VIEW lab.mismatched_version AS
+    SELECT v.version_number, v.bundle_version, s.dag_hash FROM dag_version v JOIN serialized_dag s ON s.dag_version_id = v.id
+    WHERE NOT EXISTS (SELECT FROM lab.parsed WHERE commit = v.bundle_version AND parsed.dag_hash = s.dag_hash);
+CREATE TABLE lab.was_mismatched AS SELECT * FROM lab.mismatched_version;
+CREATE PROCEDURE lab.remove_versions() LANGUAGE plpgsql AS $$
+DECLARE
+    oldest integer := (SELECT version_number - 100 FROM dag_version WHERE id = lab.latest());
+BEGIN
+    INSERT INTO lab.was_mismatched SELECT * FROM lab.mismatched_version WHERE version_number < oldest;
+    DELETE FROM dag_version WHERE dag_id = 'd' AND version_number < oldest;
+END $$;
 CREATE PROCEDURE lab.parse(kind integer) LANGUAGE plpgsql AS $$
 DECLARE
     n bigint := nextval('lab.commits');
@@ -54,6 +66,9 @@ BEGIN
         WHEN kind = 9 THEN CALL lab.bodies(n);
         ELSE CALL lab.update_code(n); -- within the interval: nobody has looked
     END CASE;
+    IF n % 200 = 0 THEN
+        CALL lab.remove_versions();
+    END IF;
 END $$;
 INSERT INTO dag (dag_id, bundle_name) VALUES ('d', 'git');
 CALL lab.parse(1);
@@ -71,7 +86,3 @@ CREATE VIEW lab.mismatched AS
     SELECT h.id, h.event, h.to_version, p.bundle_version AS commit, p.dag_hash
     FROM airflow_pin.pin_history h, jsonb_populate_record(NULL::airflow_pin.pinned_version, h.pin) p
     WHERE h.pin IS NOT NULL AND NOT EXISTS (SELECT FROM lab.parsed WHERE commit = p.bundle_version AND parsed.dag_hash = p.dag_hash);
--- Every version that is there, the guard's among them.
-CREATE VIEW lab.mismatched_version AS
-    SELECT v.version_number, v.bundle_version, s.dag_hash FROM dag_version v JOIN serialized_dag s ON s.dag_version_id = v.id
-    WHERE NOT EXISTS (SELECT FROM lab.parsed WHERE commit = v.bundle_version AND parsed.dag_hash = s.dag_hash);

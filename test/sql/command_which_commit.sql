@@ -122,6 +122,23 @@ CALL airflow_pin.await_commit('o', 'b');
 \echo :SQLSTATE
 ROLLBACK;
 
+-- Whoever may call it needs no right on Airflow's tables.
+CREATE ROLE regress_release;
+GRANT USAGE ON SCHEMA airflow_pin TO regress_release;
+SET ROLE regress_release;
+CALL airflow_pin.await_commit('o', 'b');
+\echo :SQLSTATE
+RESET ROLE;
+GRANT EXECUTE ON PROCEDURE airflow_pin.await_commit TO regress_release;
+SET ROLE regress_release;
+CALL airflow_pin.await_commit('o', 'b');
+CALL airflow_pin.await_commit('o', 'x', '0 s');
+SET airflow_pin.min_serialized_dag_update_interval = 0;
+\echo :SQLSTATE
+RESET ROLE;
+DROP OWNED BY regress_release;
+DROP ROLE regress_release;
+
 -- A setting of superusers.
 SET airflow_pin.min_serialized_dag_update_interval = -1;
 SHOW airflow_pin.min_serialized_dag_update_interval;

@@ -81,3 +81,14 @@ CALL lab.later('back');
 CALL lab.minutes('back', 'b', 'c', 'b');
 CALL lab.version('back', 'z', ARRAY[lab.task('t'), lab.task('u')]);
 SELECT version_number, bundle_version FROM airflow_pin.rollback('back');
+-- Runs at the first commit after the interval show nothing: it may have come before.
+CALL lab.version('first', 'a', ARRAY[lab.task('t')]);
+CALL lab.later('first');
+CALL lab.minutes('first', 'b', 'b', 'c');
+CALL lab.version('first', 'c', ARRAY[lab.task('t'), lab.task('u')]);
+SELECT version_number, bundle_version FROM airflow_pin.rollback('first');
+-- Nor does a run within the interval.
+CALL lab.version('soon', 'a', ARRAY[lab.task('t')]);
+CALL lab.minutes('soon', 'b', 'c');
+CALL lab.version('soon', 'z', ARRAY[lab.task('t'), lab.task('u')]);
+SELECT version_number, bundle_version FROM airflow_pin.rollback('soon');

@@ -81,6 +81,12 @@ UPDATE dag_version SET bundle_name = 'renamed' WHERE id = lab.uuid('n1');
 UPDATE dag_code SET source_code_hash = 'renamed' WHERE dag_version_id = lab.uuid('n1');
 SELECT version_number, bundle_name FROM dag_version WHERE dag_id = 'n' ORDER BY 1;
 
+-- Airflow goes on with the code that was updated last: that of the new version, also where the code is the same.
+CALL lab.version('code', 'a', ARRAY[lab.task('t')]);
+SELECT version_number FROM airflow_pin.pin('code');
+UPDATE serialized_dag SET dag_hash = 'new' WHERE dag_id = 'code';
+SELECT version_number FROM dag_code c JOIN dag_version v ON v.id = dag_version_id WHERE c.dag_id = 'code' ORDER BY c.last_updated DESC;
+
 -- The new version is the latest by time, too, which Airflow before 3.3 goes by: clocks of DAG processors differ.
 CALL lab.version('clock', 'a', ARRAY[lab.task('old')]);
 UPDATE dag_version SET created_at = now() + '1 hour' WHERE dag_id = 'clock';

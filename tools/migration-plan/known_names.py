@@ -58,13 +58,16 @@ class KnownNames:
         }
 
     def flags(self, key, target):
-        """{(before or after, place): flags} of a revision in a release: what fails wherever it runs."""
+        """{(before or after, place): flags} of a revision in a release: what fails wherever it runs. A name that the
+        revision does not give where it is there already may be another thing's where it is not."""
         runs = [run[key] for (_, t), run in self.runs.items() if t == target and key in run and run[key]["after"]]
         failing = [failures(run["tries"]) for run in runs]
-        return {
-            where: set.intersection(*(here.get(where, set()) for here in failing))
-            for where in {where for here in failing for where in here}
-        }
+        found = {}
+        for where in {where for here in failing for where in here}:
+            tried = [here[where] for here in failing if where in here]
+            always = set.intersection(*tried)
+            found[where] = always if len(tried) == len(failing) else always & {"TAKEN_BY_OTHER"}
+        return found
 
     def base_lines(self):
         """What there is before the first revision and will be needed."""
