@@ -155,7 +155,8 @@ SELECT from_version, to_version, kind, item, d.from_value #>> '{}' AS "from", d.
         LATERAL airflow_pin.diff('d', from_version, to_version) d WHERE item LIKE '%in words';
 
 -- Without catchup the next run depends on the clock: it is computed when Airflow computes one, and not at other writes.
-CALL lab.scheduled('n', 'c1', lab.delta(3600), '{"catchup": false}');
+CALL lab.scheduled('n', 'c1', '{"__type": "airflow.timetables.trigger.DeltaTriggerTimetable", "__var": {"delta": 3600.0, "interval": 0.0}}',
+    '{"catchup": false}');
 SELECT version_number, schedule FROM airflow_pin.pin('n');
 SELECT next_dagrun AS next FROM dag WHERE dag_id = 'n' \gset
 UPDATE dag SET is_paused = true WHERE dag_id = 'n';
