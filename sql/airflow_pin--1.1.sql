@@ -57,6 +57,8 @@ CREATE TABLE airflow_pin.pinned_version (
     schedule         text NOT NULL DEFAULT 'latest'
                      CONSTRAINT pinned_version_schedule_check
                      CHECK (schedule OPERATOR(pg_catalog.=) ANY (ARRAY['pinned', 'latest'])),
+    airflow_revision text,
+    content_updated_at timestamptz,
     schedule_chosen  boolean NOT NULL DEFAULT false,
     PRIMARY KEY (dag_id, valid_from)
 );
@@ -95,6 +97,10 @@ COMMENT ON COLUMN airflow_pin.pinned_version.history_id IS
 'The row of pin_history with which this pin began.';
 COMMENT ON COLUMN airflow_pin.pinned_version.schedule IS
 'Whose schedule and limits the DAG has: pinned (those of the pinned version) or latest (those of the latest version, as Airflow has it).';
+COMMENT ON COLUMN airflow_pin.pinned_version.airflow_revision IS
+'Revision of Airflow''s tables (alembic_version) when pinned; NULL: not known, or the pin has followed a migration since.';
+COMMENT ON COLUMN airflow_pin.pinned_version.content_updated_at IS
+'When Airflow had last written the serialized DAG (its last_updated) when pinned; NULL: not known. With airflow_revision it tells what a migration has changed since.';
 COMMENT ON COLUMN airflow_pin.pinned_version.schedule_chosen IS
 'Was schedule given to pin(), so that the next pin keeps it, or did pin() take the pinned version''s because it can be held?';
 
@@ -408,7 +414,7 @@ CREATE FUNCTION airflow_pin.attach(airflow_schema name DEFAULT NULL,
                                    lock_timeout interval DEFAULT '2s')
     RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_attach';
 COMMENT ON FUNCTION airflow_pin.attach(name, interval) IS
-'Puts the triggers on Airflow''s dag_run, task_instance, serialized_dag, dag_version and dag_code, so that pins are in force, and mends what a restore or a switchover has left of the extension''s own triggers and sequences; lets the tables'' owner read the extension''s tables, for pg_dump; does nothing where all is well. Needs a superuser, or the tables'' owner with EXECUTE on the functions of the triggers, and SHARE ROW EXCLUSIVE on the tables: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Returns nothing. Other errors: 42P01 no Airflow 3 tables, 42703 dag_run lacks a column of Airflow 3, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 55000 attached to another schema, 42501 the tables have several owners, their schema has another one, or the caller is not their owner, 22023 lock_timeout out of range.';
+'Puts the triggers on Airflow''s dag_run, task_instance, serialized_dag, dag_version and dag_code, so that pins are in force, and mends what a restore or a switchover has left of the extension''s own triggers and sequences; lets the tables'' owner read the extension''s tables, for pg_dump; does nothing where all is well. Needs a superuser, or the tables'' owner with EXECUTE on the functions of the triggers, and SHARE ROW EXCLUSIVE on the tables: raises 55P03 after lock_timeout, naming who holds a table, rather than queue behind a long lock. Returns nothing. Other errors: 42P01 no Airflow 3 tables, 42703 a table lacks a column that pins need, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 55000 attached to another schema, 42501 the tables have several owners, their schema has another one, or the caller is not their owner, 22023 lock_timeout out of range.';
 
 CREATE FUNCTION airflow_pin.grant_dump_rights()
     RETURNS boolean LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_grant_dump_rights';
@@ -423,7 +429,7 @@ COMMENT ON FUNCTION airflow_pin.detach() IS
 CREATE FUNCTION airflow_pin.status(OUT item text, OUT state text, OUT detail text)
     RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_status';
 COMMENT ON FUNCTION airflow_pin.status() IS
-'Are pins in force? One row an item: in_force (yes or no: the answer), extension, library, airflow_schema, airflow_revision, each trigger on Airflow''s tables (present, missing or disabled), enabled, unpinned_dags, pins. state says how it is, detail what that means and how to mend it. Never waits for a lock.';
+'Are pins in force? One row an item: in_force (the answer: yes only if a run that a role with the right to insert runs inserts now into any pinned DAG would be held, no, or unknown where nothing is known to keep it from that but the revision of Airflow is not known), extension, library, airflow_schema, airflow_revision, each trigger on Airflow''s tables (present, missing or disabled), enabled, unpinned_dags, version_guard (on or off: are pinned versions kept; the detail names who holds the lock of migrations, and the statement that ends that), pins, changed_pins (how many pinned versions were changed in place or deleted, and of which DAGs). state says how it is, detail what that means and how to mend it. Never waits for a lock.';
 
 CREATE FUNCTION airflow_pin.pin(
         dag_id text,
@@ -475,7 +481,7 @@ CREATE FUNCTION airflow_pin.pins(
         OUT reason text, OUT drift text[], OUT schedule text)
     RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_pins_1_1';
 COMMENT ON FUNCTION airflow_pin.pins() IS
-'The pins in force, by dag_id, beside each DAG''s latest version: versions_behind is the difference of the two numbers, NULL as is latest_version where Airflow has no version of the DAG any more. The other columns are as in pinned_version. drift names what differs between the two: newer_version, tasks_differ, schedule_differs, content_changed (the DAG file, or the pinned version itself, is not what it was when pinned), version_missing, bundle_unversioned, schedule_not_held (the schedule in force is not the pinned version''s), and of a DAG that has schedule pinned import_error (a later commit of its file cannot be parsed) and dag_removed (a later commit has the DAG no more). Waits for no lock: 55P03, with who holds it, where a table of Airflow is locked. Other error: 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+'The pins in force, by dag_id, beside each DAG''s latest version: versions_behind is the difference of the two numbers, NULL as is latest_version where Airflow has no version of the DAG any more. The other columns are as in pinned_version. drift names what differs between the two: newer_version, tasks_differ (where diff() shows a task), schedule_differs, content_changed (the DAG file, or the pinned version itself, is not what it was when pinned), bundle_unversioned; and why the next run that the pin holds would fail, as resolve() says in words: version_missing (the version, or its serialized DAG), changed_in_place (something else than a parse or a migration has changed the pinned version), bundle_moved (the DAG is in another bundle than the pinned commit), not_computable (its task instances). schedule_not_held: the schedule in force is not the pinned version''s; of a DAG that has schedule pinned, import_error: a later commit of its file cannot be parsed, and dag_removed: a later commit has the DAG no more. Where Airflow''s tables are locked, missing or not understood, it is {unknown} alone. Waits for no lock. A name that a release adds comes at the end.';
 
 CREATE FUNCTION airflow_pin.diff(
         dag_id text, from_version integer, to_version integer,

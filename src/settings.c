@@ -28,7 +28,8 @@ void
 settings_define(void)
 {
 	DefineCustomBoolVariable("airflow_pin.enabled", "Obeys pins when DAG runs are inserted.",
-							 "The kill switch: when off, runs are created as if no pin existed.",
+							 "The kill switch: when off, runs are created as if no pin existed, "
+							 "and pinned versions may be written over or deleted.",
 							 &airflow_pin_enabled, true, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomStringVariable("airflow_pin.airflow_schema", "Schema of the Airflow tables.",

@@ -65,11 +65,12 @@ attached_trigger(const char *function)
 	elog(ERROR, "no trigger has function \"%s\"", function);
 }
 
-static bool
-is_enabled(Form_pg_trigger trigger)
+/* Does a trigger with that pg_trigger.tgenabled fire in sessions of that session_replication_role? */
+bool
+trigger_fires(char enabled, bool replica)
 {
-	return trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN ||
-		   trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+	return enabled == (replica ? TRIGGER_FIRES_ON_REPLICA : TRIGGER_FIRES_ON_ORIGIN) ||
+		   enabled == TRIGGER_FIRES_ALWAYS;
 }
 
 /* Of the type that attach() gives it, and without a WHEN clause that would let rows pass? */
@@ -84,11 +85,13 @@ fires_always(Relation pg_trigger, HeapTuple tuple, int16 type)
 }
 
 /*
- * State of one of our triggers, from pg_trigger: a trigger of any name that calls our function.
- * *trigger_name is its name, or NULL. Takes no lock on the table, which may not exist.
+ * State of one of our triggers, from pg_trigger: a trigger of any name that calls our function, as
+ * sessions see it whose session_replication_role is replica, or is not. *trigger_name is its name,
+ * or NULL. Takes no lock on the table, which may not exist.
  */
 AttachState
-airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigger_name)
+airflow_trigger_state(Oid relation, const AttachedTrigger *trigger, bool replica,
+					  char **trigger_name)
 {
 	Oid function = trigger_function(trigger);
 	AttachState state = ATTACH_MISSING;
@@ -112,7 +115,8 @@ airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigge
 		if (form->tgfoid != function)
 			continue;
 		*trigger_name = pstrdup(NameStr(form->tgname));
-		if (is_enabled(form) && fires_always(pg_trigger, tuple, trigger->type))
+		if (trigger_fires(form->tgenabled, replica) &&
+			fires_always(pg_trigger, tuple, trigger->type))
 			state = ATTACH_PRESENT;
 		else if (state == ATTACH_MISSING)
 			state = ATTACH_DISABLED;
@@ -120,4 +124,11 @@ airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigge
 	systable_endscan(scan);
 	table_close(pg_trigger, AccessShareLock);
 	return state;
+}
+
+/* The same for sessions as they usually are. */
+AttachState
+airflow_find_trigger(Oid relation, const AttachedTrigger *trigger, char **trigger_name)
+{
+	return airflow_trigger_state(relation, trigger, false, trigger_name);
 }

@@ -36,6 +36,9 @@ extern const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS];
 
 extern bool attached_trigger_exists(const AttachedTrigger *trigger);
 extern const AttachedTrigger *attached_trigger(const char *function);
+extern bool trigger_fires(char enabled, bool replica);
+extern AttachState airflow_trigger_state(Oid relation, const AttachedTrigger *trigger, bool replica,
+										 char **trigger_name);
 extern AttachState airflow_find_trigger(Oid relation, const AttachedTrigger *trigger,
 										char **trigger_name);
 

@@ -6,8 +6,7 @@
  */
 #include "dag_run_columns.h"
 
-#include "catalog/pg_type.h"
-#include "utils/lsyscache.h"
+#include "airflow/needed_columns.h"
 
 DagRunColumns dag_run_columns_cache;
 
@@ -15,40 +14,25 @@ DagRunColumns dag_run_columns_cache;
 typedef struct ColumnOfInterest
 {
 	const char *name;
-	Oid type; /* TEXTOID stands for varchar, too; InvalidOid for any */
 	bool required;
 	size_t offset;
 } ColumnOfInterest;
 
 static const ColumnOfInterest columns_of_interest[] = {
-	{"dag_id", TEXTOID, true, offsetof(DagRunColumns, dag_id)},
-	{"run_id", TEXTOID, true, offsetof(DagRunColumns, run_id)},
-	{"run_type", TEXTOID, true, offsetof(DagRunColumns, run_type)},
-	{"state", TEXTOID, true, offsetof(DagRunColumns, state)},
-	{"start_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, start_date)},
-	{"end_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, end_date)},
-	{"bundle_version", TEXTOID, true, offsetof(DagRunColumns, bundle_version)},
-	{"created_dag_version_id", UUIDOID, true, offsetof(DagRunColumns, created_dag_version_id)},
-	{"id", InvalidOid, false, offsetof(DagRunColumns, id)},
-	{"conf", InvalidOid, false, offsetof(DagRunColumns, conf)},
-	{"triggered_by", TEXTOID, false, offsetof(DagRunColumns, triggered_by)},
-	{"logical_date", TIMESTAMPTZOID, true, offsetof(DagRunColumns, logical_date)},
-	{"creating_job_id", InvalidOid, false, offsetof(DagRunColumns, creating_job_id)},
+	{"dag_id", true, offsetof(DagRunColumns, dag_id)},
+	{"run_id", true, offsetof(DagRunColumns, run_id)},
+	{"run_type", true, offsetof(DagRunColumns, run_type)},
+	{"state", true, offsetof(DagRunColumns, state)},
+	{"start_date", true, offsetof(DagRunColumns, start_date)},
+	{"end_date", true, offsetof(DagRunColumns, end_date)},
+	{"bundle_version", true, offsetof(DagRunColumns, bundle_version)},
+	{"created_dag_version_id", true, offsetof(DagRunColumns, created_dag_version_id)},
+	{"id", false, offsetof(DagRunColumns, id)},
+	{"conf", false, offsetof(DagRunColumns, conf)},
+	{"triggered_by", false, offsetof(DagRunColumns, triggered_by)},
+	{"logical_date", true, offsetof(DagRunColumns, logical_date)},
+	{"creating_job_id", false, offsetof(DagRunColumns, creating_job_id)},
 };
-
-/* Number of the column in a table; 0 when it has none of that name and type. */
-static AttrNumber
-column_number(Oid relation, const ColumnOfInterest *column)
-{
-	AttrNumber number = get_attnum(relation, column->name);
-	Oid type =
-		number != InvalidAttrNumber ? getBaseType(get_atttype(relation, number)) : InvalidOid;
-
-	if (column->type == InvalidOid || type == column->type ||
-		(column->type == TEXTOID && type == VARCHAROID))
-		return number;
-	return InvalidAttrNumber;
-}
 
 static void
 read_columns(Oid relation, DagRunColumns *columns)
@@ -57,26 +41,13 @@ read_columns(Oid relation, DagRunColumns *columns)
 	for (int i = 0; i < (int) lengthof(columns_of_interest); i++)
 	{
 		const ColumnOfInterest *column = &columns_of_interest[i];
-		AttrNumber number = column_number(relation, column);
+		AttrNumber number = needed_column_number("dag_run", relation, column->name);
 
 		*(AttrNumber *) ((char *) columns + column->offset) = number;
 		if (number == InvalidAttrNumber && column->required && columns->missing == NULL)
 			columns->missing = column->name;
 	}
 	columns->relation = relation;
-}
-
-/*
- * The column that dag_run lacks, or has with another type, so that pins cannot be in force; NULL
- * when all are there. Takes no lock.
- */
-const char *
-dag_run_missing_column(Oid dag_run)
-{
-	DagRunColumns columns;
-
-	read_columns(dag_run, &columns);
-	return columns.missing;
 }
 
 /*

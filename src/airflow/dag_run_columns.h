@@ -34,7 +34,6 @@ typedef struct DagRunColumns
 
 extern DagRunColumns dag_run_columns_cache;
 
-extern const char *dag_run_missing_column(Oid dag_run);
 extern void dag_run_columns_read(Oid dag_run);
 extern void dag_run_columns_forget(Oid relation);
 

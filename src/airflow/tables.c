@@ -31,21 +31,35 @@
 #include "relation/relation.h"
 #include "util/owner_scope.h"
 
+/* How a table is locked against being dropped or replaced until the end of the transaction. */
+typedef enum TableLock
+{
+	LOCK_WAITING,
+	LOCK_AT_ONCE, /* raises 55P03, telling who is in the way, rather than wait */
+	LOCK_NONE
+} TableLock;
+
+static void
+lock_table(Oid relation, const char *schema, const char *name, TableLock lock)
+{
+	if (lock == LOCK_WAITING)
+		LockRelationOid(relation, AccessShareLock);
+	else if (lock == LOCK_AT_ONCE && !ConditionalLockRelationOid(relation, AccessShareLock))
+		raise_locked(relation, AccessShareLock, schema, name,
+					 "Try again when the migration, or whatever else holds it, is done.");
+}
+
 /*
- * OID of one of Airflow's tables, locked against being dropped or replaced until the end of the
- * transaction. Each must be a plain table of the same owner: what is read in one owner's name must
- * not be a view, or a table, that somebody else put in its place.
+ * OID of one of Airflow's tables. Each must be a plain table of the same owner: what is read in one
+ * owner's name must not be a view, or a table, that somebody else put in its place.
  */
 static Oid
-airflow_relation(Oid namespace, const char *schema, const char *name, Oid owner, bool wait)
+airflow_relation(Oid namespace, const char *schema, const char *name, Oid owner, TableLock lock)
 {
 	Oid relation = get_relname_relid(name, namespace);
 
-	if (OidIsValid(relation) && wait)
-		LockRelationOid(relation, AccessShareLock);
-	else if (OidIsValid(relation) && !ConditionalLockRelationOid(relation, AccessShareLock))
-		raise_locked(relation, AccessShareLock, schema, name,
-					 "Try again when the migration, or whatever else holds it, is done.");
+	if (OidIsValid(relation))
+		lock_table(relation, schema, name, lock);
 	if (!OidIsValid(relation) || get_relname_relid(name, namespace) != relation)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("Airflow table \"%s.%s\" does not exist", schema, name),
@@ -133,7 +147,7 @@ airflow_minor(const AirflowTables *tables)
 }
 
 static void
-find_tables(AirflowTables *tables, const char *schema, bool wait)
+find_tables(AirflowTables *tables, const char *schema, TableLock lock)
 {
 	Oid namespace = get_namespace_oid(schema, true);
 	Oid owner = relation_owner(airflow_dag_run(schema));
@@ -147,12 +161,12 @@ find_tables(AirflowTables *tables, const char *schema, bool wait)
 
 	tables->schema = pstrdup(schema);
 	tables->quoted_schema = pstrdup(quote_identifier(schema));
-	tables->dag = airflow_relation(namespace, schema, "dag", owner, wait);
-	tables->dag_run = airflow_relation(namespace, schema, "dag_run", owner, wait);
-	tables->dag_version = airflow_relation(namespace, schema, "dag_version", owner, wait);
-	tables->dag_code = airflow_relation(namespace, schema, "dag_code", owner, wait);
-	tables->serialized_dag = airflow_relation(namespace, schema, "serialized_dag", owner, wait);
-	tables->task_instance = airflow_relation(namespace, schema, "task_instance", owner, wait);
+	tables->dag = airflow_relation(namespace, schema, "dag", owner, lock);
+	tables->dag_run = airflow_relation(namespace, schema, "dag_run", owner, lock);
+	tables->dag_version = airflow_relation(namespace, schema, "dag_version", owner, lock);
+	tables->dag_code = airflow_relation(namespace, schema, "dag_code", owner, lock);
+	tables->serialized_dag = airflow_relation(namespace, schema, "serialized_dag", owner, lock);
+	tables->task_instance = airflow_relation(namespace, schema, "task_instance", owner, lock);
 	tables->minor = airflow_minor(tables);
 }
 
@@ -163,12 +177,19 @@ find_tables(AirflowTables *tables, const char *schema, bool wait)
 void
 airflow_tables(AirflowTables *tables, const char *schema)
 {
-	find_tables(tables, schema, true);
+	find_tables(tables, schema, LOCK_WAITING);
 }
 
 /* The same, but raises 55P03, telling who is in the way, rather than wait for a lock. */
 void
 airflow_tables_at_once(AirflowTables *tables, const char *schema)
 {
-	find_tables(tables, schema, false);
+	find_tables(tables, schema, LOCK_AT_ONCE);
+}
+
+/* The same without a lock, for who only asks whether it would succeed. */
+void
+airflow_tables_unlocked(AirflowTables *tables, const char *schema)
+{
+	find_tables(tables, schema, LOCK_NONE);
 }

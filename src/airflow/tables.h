@@ -32,5 +32,6 @@ typedef struct AirflowTables
 extern Oid airflow_dag_run(const char *schema);
 extern void airflow_tables(AirflowTables *tables, const char *schema);
 extern void airflow_tables_at_once(AirflowTables *tables, const char *schema);
+extern void airflow_tables_unlocked(AirflowTables *tables, const char *schema);
 
 #endif

@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "airflow/attached_triggers.h"
-#include "airflow/dag_run_columns.h"
+#include "airflow/needed_columns.h"
 #include "airflow/schema.h"
 #include "airflow/tables.h"
 #include "airflow_pin.h"
@@ -46,19 +46,20 @@ interval_milliseconds(const Interval *interval)
 	return (int) milliseconds;
 }
 
-/* Raise an error when dag_run is not what pins can be enforced on. */
+/* Raise an error when the tables are not what pins can be enforced on. */
 static void
 require_columns(const AirflowTables *tables)
 {
-	const char *missing = dag_run_missing_column(tables->dag_run);
+	const NeededColumn *missing = needed_column_missing(get_rel_namespace(tables->dag_run));
 
 	if (missing != NULL)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("table \"%s.dag_run\" is not the dag_run of Airflow 3", tables->schema),
-			 errdetail("It has no column \"%s\" of the type that it has in Airflow 3.", missing),
-			 errhint("Upgrade airflow_pin to a release that knows this Airflow version.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("table \"%s.%s\" is not the %s of Airflow 3", tables->schema,
+						missing->table, missing->table),
+				 errdetail("It has no column \"%s\" of the type that it has in Airflow 3.",
+						   missing->name),
+				 errhint("Upgrade airflow_pin to a release that knows this Airflow version.")));
 }
 
 static void

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
-extern const char *pins_obstacle(Oid dag_run, const char **hint);
+extern const char *pins_obstacle(const char *schema, const char **hint);
+extern const char *pins_doubt(const char *schema, const char **hint);
 
 #endif

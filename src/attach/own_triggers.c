@@ -14,6 +14,7 @@
 #include "commands/trigger.h"
 #include "utils/fmgroids.h"
 
+#include "airflow/attached_triggers.h"
 #include "relation/relation.h"
 
 const OwnTrigger own_triggers[OWN_TRIGGERS] = {
@@ -60,14 +61,15 @@ own_trigger_is_as_installed(const OwnTrigger *trigger)
 }
 
 /*
- * Does it fire whenever it is needed? What only replication needs matters only on a subscriber.
+ * Does it fire whenever it is needed, in sessions whose session_replication_role is replica, or is
+ * not? What only replication needs matters only on a subscriber.
  */
 bool
-own_trigger_fires(const OwnTrigger *trigger)
+own_trigger_fires(const OwnTrigger *trigger, bool replica)
 {
 	char enabled = fires_on(trigger);
 
-	if (enabled == TRIGGER_FIRES_ON_ORIGIN)
+	if (!replica && enabled == TRIGGER_FIRES_ON_ORIGIN)
 		return !trigger->always || !relation_is_subscribed(pin_relation(trigger->table));
-	return enabled == TRIGGER_FIRES_ALWAYS;
+	return trigger_fires(enabled, replica);
 }

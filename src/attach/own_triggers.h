@@ -22,6 +22,6 @@ extern const OwnTrigger own_triggers[OWN_TRIGGERS];
 
 extern bool own_trigger_exists(const OwnTrigger *trigger);
 extern bool own_trigger_is_as_installed(const OwnTrigger *trigger);
-extern bool own_trigger_fires(const OwnTrigger *trigger);
+extern bool own_trigger_fires(const OwnTrigger *trigger, bool replica);
 
 #endif

@@ -13,7 +13,7 @@
 
 /*
  * Airflow's tables, for a command that changes what is in force. A pin that would not be in force
- * is refused.
+ * is refused; where it depends on an Airflow that is not known, it is made, with a warning.
  */
 void
 require_in_force(AirflowTables *tables)
@@ -22,11 +22,15 @@ require_in_force(AirflowTables *tables)
 	const char *hint;
 
 	airflow_tables(tables, airflow_schema());
-	obstacle = pins_obstacle(tables->dag_run, &hint);
+	obstacle = pins_obstacle(tables->schema, &hint);
 	if (obstacle != NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("no pin would be in force"), errdetail("%s", obstacle),
-						errhint("%s", hint)));
+						hint ? errhint("%s", hint) : 0));
+	obstacle = pins_doubt(tables->schema, &hint);
+	if (obstacle != NULL)
+		ereport(WARNING, (errmsg("whether the pin will be in force is not certain"),
+						  errdetail("%s", obstacle), errhint("%s", hint)));
 }
 
 static void

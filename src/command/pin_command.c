@@ -131,6 +131,7 @@ find_version(const AirflowTables *tables, FunctionCallInfo fcinfo, PinSpec *spec
 		find_named_version(tables, fcinfo, spec, found);
 	} while (memcmp(&locked, &found->version.id, sizeof(locked)) != 0);
 	spec->version = &found->version;
+	pinned_content_read(tables, spec->version, &spec->content);
 	if (spec->commit != NULL && !PG_ARGISNULL(1))
 		check_commit(tables, spec, found);
 	if (spec->commit == NULL)

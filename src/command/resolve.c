@@ -18,53 +18,37 @@
 #include "command/find_version.h"
 #include "dag/commit.h"
 #include "dag/version.h"
-#include "instances/plan_check.h"
 #include "pin/pin.h"
 #include "run/decide.h"
-#include "util/guarded.h"
+#include "run/next_run.h"
 
 PG_FUNCTION_INFO_V1(airflow_pin_resolve);
 
-/*
- * The trigger's own decision about a run that Airflow would create now, and what the commit would
- * make of it.
- */
+/* What becomes of a run that Airflow would create now, if pins are in force. */
 static void
 resolve_run(const AirflowTables *tables, const RunRequest *request, const VersionCommit *latest,
 			Decision *decision)
 {
 	PinList *pins = pins_read(request->dag_id, strlen(request->dag_id));
 	const char *hint;
-	const char *obstacle = pins_obstacle(tables->dag_run, &hint);
-	ErrorData *problem;
+	const char *obstacle = pins_obstacle(tables->schema, &hint);
 
 	if (obstacle != NULL)
 	{
-		*decision = (Decision){.action = RUN_LATEST,
-							   .has_effective = true,
-							   .effective = latest->version,
-							   .effective_commit = request->commit,
-							   .detail = psprintf("Pins are not in force. %s %s", obstacle, hint)};
+		*decision = (Decision){
+			.action = RUN_LATEST,
+			.has_effective = true,
+			.effective = latest->version,
+			.effective_commit = request->commit,
+			.detail = psprintf("Pins are not in force. %s %s", obstacle, hint ? hint : "")};
 		return;
 	}
-	decide_run(tables, request, pins_ruling(pins, GetCurrentTimestamp()), decision);
+	decide_next_run(tables, request, pins_ruling(pins, GetCurrentTimestamp()), decision);
 	if (decision->action == RUN_LATEST && latest->seen != NULL)
 		decision->detail =
 			psprintf("%s Airflow has not looked yet whether their commit changes the "
 					 "version.",
 					 decision->detail);
-	if (decision->action != RUN_REWRITE)
-		return;
-	problem = plan_problem(tables, request->dag_id, &decision->effective, true);
-	if (problem != NULL)
-	{
-		decision->action = RUN_FAILED;
-		decision->has_effective = false;
-		decision->detail =
-			psprintf("The task instances of the pinned version cannot be computed: %s",
-					 error_sentences(problem));
-		decision->hint = plan_problem_hint(problem);
-	}
 }
 
 static Datum

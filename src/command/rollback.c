@@ -72,25 +72,32 @@ spec_of_version_before(const AirflowTables *tables, const PastPin *current, PinS
 		raise_no_such_version(tables, spec->dag_id, version->number);
 	*version = found.version;
 	spec->version = version;
+	pinned_content_read(tables, version, &spec->content);
 	spec->commit = found.commit;
 	notice_commit(tables, spec, &found);
 	notice_callbacks(spec, version->bundle_version);
 }
 
 /*
- * Is the version still what it was when it was pinned? What it was is nowhere else.
+ * Is the version still what it was when it was pinned? What it was is nowhere else. What a migration
+ * has made of it is pinned from now on.
  */
 static void
-check_unchanged(const AirflowTables *tables, const PinSpec *spec)
+check_unchanged(const AirflowTables *tables, PinSpec *spec, DagVersion *version)
 {
-	DagVersion now = *spec->version;
+	DagVersion now = *version;
 	char *existing;
 
 	version_lock_content(tables, &now);
-	if (spec->version->dag_hash == NULL || now.dag_hash == NULL ||
-		strcmp(now.dag_hash, spec->version->dag_hash) == 0)
+	if (!pinned_content_changed(tables, &spec->content, &now))
 	{
 		notice_callbacks(spec, now.bundle_version);
+		if (now.dag_hash != NULL && version->dag_hash != NULL &&
+			strcmp(now.dag_hash, version->dag_hash) != 0)
+		{
+			version->dag_hash = now.dag_hash;
+			pinned_content_read(tables, version, &spec->content);
+		}
 		return;
 	}
 	existing = version_numbers(tables, spec->dag_id);
@@ -129,7 +136,7 @@ spec_of_rollback(const AirflowTables *tables, const PastPin *past, PinSpec *spec
 						version->number, spec->dag_id),
 				 errdetail("Existing versions: %s.", existing), errhint("Pin one of these.")));
 	}
-	check_unchanged(tables, spec);
+	check_unchanged(tables, spec, version);
 	return target;
 }
 

@@ -15,10 +15,11 @@
 #include "utils/lsyscache.h"
 
 #include "airflow/attached_triggers.h"
+#include "airflow/migration.h"
 #include "airflow/revision.h"
 #include "airflow/schema.h"
-#include "airflow/tables.h"
 #include "attach/in_force.h"
+#include "pin/changed_pins.h"
 #include "pin/pin.h"
 #include "relation/relation.h"
 #include "settings.h"
@@ -182,6 +183,52 @@ report_settings(StatusReport *status)
 			   : "DAGs without a pin run their latest version");
 }
 
+/* Are pinned versions kept as they are? */
+static void
+report_version_guard(StatusReport *status)
+{
+	const char *end_sql;
+	const char *holder = migration_lock_holder(&end_sql);
+
+	if (!airflow_pin_enabled)
+		report(
+			status, "version_guard", "off",
+			"airflow_pin.enabled is off, and with it all of this extension that could be in "
+			"Airflow's way: pinned versions may be written over or deleted meanwhile. Once it is "
+			"on again, item changed_pins and the drift of pins() tell which were");
+	else if (holder == NULL)
+		report(status, "version_guard", "on", "pinned versions are kept as they are");
+	else
+		report(status, "version_guard", "on",
+			   psprintf(
+				   "pinned versions are kept as they are, but for what a migration does. The lock "
+				   "of migrations is held by %s: if no migration is running, none can begin "
+				   "before you run: %s",
+				   holder, end_sql));
+}
+
+/* Pins whose version is not what was pinned any more. */
+static void
+report_changed_pins(StatusReport *status)
+{
+	ChangedPins changed = {.schema = status->schema};
+	ErrorData *error;
+
+	if (status->schema == NULL || !airflow_has_versions(status->schema))
+		return;
+	error = guarded_look(changed_pins_find, &changed);
+	if (error != NULL)
+		report(status, "changed_pins", "unknown", error_text(error));
+	else
+		report(
+			status, "changed_pins", psprintf("%d", changed.count),
+			changed.count == 0
+				? "every pinned version is what it was when pinned"
+				: psprintf("the pinned versions of %s were changed in place or deleted since they "
+						   "were pinned, and runs of them fail: pin them again, or another version",
+						   changed.dag_ids));
+}
+
 static void
 report_pins(StatusReport *status)
 {
@@ -197,13 +244,6 @@ report_pins(StatusReport *status)
 	report(status, "pins", row_text(0, 1),
 		   psprintf("DAGs pinned now; %s scheduled and %s expired pins besides", row_text(0, 2),
 					row_text(0, 3)));
-}
-
-/* GuardedCall: may work be done on Airflow's tables in their owner's name? Takes no lock. */
-static void
-check_ownership(void *arg)
-{
-	(void) airflow_dag_run(((StatusReport *) arg)->schema);
 }
 
 /* What pins being in force means here. */
@@ -223,19 +263,16 @@ static void
 report_in_force(StatusReport *status)
 {
 	const char *obstacle = status->obstacle;
+	const char *state = "no";
 	const char *hint = NULL;
-	ErrorData *error;
 
 	if (obstacle == NULL && !airflow_has_versions(status->schema))
 		obstacle = "These are not the tables of Airflow 3: run \"airflow db migrate\" first.";
-	if (obstacle == NULL && (error = guarded_call(check_ownership, status)) != NULL)
-	{
-		obstacle = psprintf("%s.", error->message);
-		hint = error->hint;
-	}
 	if (obstacle == NULL)
-		obstacle = pins_obstacle(dag_run_relation(status), &hint);
-	report(status, "in_force", obstacle ? "no" : "yes",
+		obstacle = pins_obstacle(status->schema, &hint);
+	if (obstacle == NULL && (obstacle = pins_doubt(status->schema, &hint)) != NULL)
+		state = "unknown";
+	report(status, "in_force", obstacle ? state : "yes",
 		   obstacle ? psprintf("%s%s%s", obstacle, hint ? " " : "", hint ? hint : "")
 					: meaning_in_force(status));
 }
@@ -259,7 +296,9 @@ airflow_pin_status(PG_FUNCTION_ARGS)
 			report_trigger(&status, &attached_triggers[i]);
 	}
 	report_settings(&status);
+	report_version_guard(&status);
 	report_pins(&status);
+	report_changed_pins(&status);
 	report_in_force(&status);
 	SPI_finish();
 	return (Datum) 0;

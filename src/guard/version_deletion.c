@@ -139,24 +139,30 @@ airflow_pin_keep_version(PG_FUNCTION_ARGS)
 	const Pin *found;
 	Pin pin; /* of the cache, which checking further may change */
 	char *dag_id;
+	bool for_rollback;
 
 	if (!airflow_pin_enabled || table == NULL)
 		return go_on;
-	found = version_row_pin(trigger, table, &dag_id);
+	found = version_row_pin(trigger, table, &dag_id, &for_rollback);
 	if (found == NULL)
 		return go_on;
 	pin = *found;
-	if (airflow_is_migrating(RelationGetRelid(trigger->tg_relation)))
+	if (transaction_migrates(RelationGetRelid(trigger->tg_relation)))
 		return go_on;
 	if (!has_parent(trigger, table, dag_id, &pin))
 	{
 		refuse_to_clean_dag(dag_id, pin.version_number);
 		return go_on;
 	}
-	ereport(NOTICE, (errmsg("airflow_pin keeps version %d of DAG \"%s\" in \"%s\": it is pinned",
-							pin.version_number, dag_id, table->name),
-					 errhint("To delete it: SELECT airflow_pin.unpin(%s); or pin another version.",
-							 quote_literal_cstr(dag_id))));
+	ereport(NOTICE,
+			(for_rollback ? errmsg("airflow_pin keeps version %d of DAG \"%s\" in \"%s\": "
+								   "rollback() goes to it",
+								   pin.version_number, dag_id, table->name)
+						  : errmsg("airflow_pin keeps version %d of DAG \"%s\" in \"%s\": it "
+								   "is pinned",
+								   pin.version_number, dag_id, table->name),
+			 errhint("To delete it: SELECT airflow_pin.unpin(%s); or pin another version.",
+					 quote_literal_cstr(dag_id))));
 	return PointerGetDatum(NULL);
 }
 
@@ -193,11 +199,13 @@ airflow_pin_end_clean(PG_FUNCTION_ARGS)
 	archive = clean_archive("dag_version");
 	if (archive == NULL || !nothing_was_deleted(schema, archive))
 		return PointerGetDatum(NULL);
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_IN_USE),
-			 errmsg("airflow_pin keeps the pinned versions that \"airflow db clean\" has left"),
-			 errdetail("It was to delete no others, and would try again for ever without this "
-					   "error."),
-			 errhint("Nothing needs to be done. To have a version cleaned, unpin its DAG or pin "
-					 "another version.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_OBJECT_IN_USE),
+		 errmsg("airflow_pin keeps the versions that \"airflow db clean\" has left"),
+		 errdetail("They are pinned, or rollback() goes to them. It was to delete no others, and "
+				   "would try again for ever without this "
+				   "error."),
+		 errhint("Nothing needs to be done. To have a version cleaned, unpin its DAG or pin "
+				 "another version.")));
 }

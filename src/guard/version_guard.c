@@ -33,11 +33,11 @@
 #include "utils/rel.h"
 #include "utils/uuid.h"
 
-#include "airflow/migration.h"
 #include "airflow/tables.h"
 #include "dag/commit.h"
 #include "dag/serialized_dag.h"
 #include "guard/diversions.h"
+#include "guard/follow_migration.h"
 #include "guard/version_row.h"
 #include "pin/pin.h"
 #include "settings.h"
@@ -59,9 +59,10 @@ typedef struct VersionChange
 	char *dag_id;
 	pg_uuid_t pinned;
 	pg_uuid_t next;
-	char *pinned_hash; /* of the content that was pinned; NULL: unknown */
+	PinnedContent content; /* that was pinned */
 	bool is_pinned;
-	bool has_commit; /* what is pinned, as opposed to a version of an unversioned bundle */
+	bool is_unchanged; /* the version, when a migration changes it */
+	bool has_commit;   /* what is pinned, as opposed to a version of an unversioned bundle */
 } VersionChange;
 
 PG_FUNCTION_INFO_V1(airflow_pin_protect_version);
@@ -111,7 +112,9 @@ static void
 find_pin(void *arg)
 {
 	VersionChange *change = arg;
-	const Pin *pin = version_row_pin(change->trigger, change->table, &change->dag_id);
+	bool for_rollback;
+	const Pin *pin =
+		version_row_pin(change->trigger, change->table, &change->dag_id, &for_rollback);
 
 	if (pin == NULL)
 	{
@@ -120,18 +123,41 @@ find_pin(void *arg)
 	}
 	change->is_pinned = true;
 	change->pinned = pin->dag_version_id;
-	change->pinned_hash = copy_text(pin->dag_hash);
+	change->content = pin->content;
+	change->content.dag_hash = copy_text(pin->content.dag_hash);
+	change->content.airflow_revision = copy_text(pin->content.airflow_revision);
 	change->has_commit = pin->bundle_version != NULL;
 }
 
-/* GuardedCall: what a migration does to a version is not held back. */
+/* GuardedCall: is the version, before the change, still what was pinned, migrations aside? */
+static void
+check_unchanged(void *arg)
+{
+	VersionChange *change = arg;
+	TriggerData *trigger = change->trigger;
+	DagVersion before = {.id = change->pinned};
+
+	before.dag_hash = trigger_column_text(trigger, trigger->tg_trigtuple, "dag_hash");
+	SPI_connect();
+	airflow_tables(&change->tables, get_namespace_name(RelationGetNamespace(trigger->tg_relation)));
+	change->is_unchanged = !pinned_content_changed(&change->tables, &change->content, &before);
+	SPI_finish();
+}
+
+/* GuardedCall: what a migration does to a version is not held back; the pin follows. */
 static void
 let_migration_pass(void *arg)
 {
 	VersionChange *change = arg;
 
-	if (airflow_is_migrating(RelationGetRelid(change->trigger->tg_relation)))
-		change->is_pinned = false;
+	if (!change_is_migrations(change->trigger))
+		return;
+	change->is_pinned = false;
+	if (strcmp(change->table->name, "serialized_dag") != 0)
+		return;
+	(void) guarded_call(check_unchanged, change);
+	follow_migration(change->trigger, change->dag_id,
+					 change->is_unchanged ? change->content.dag_hash : NULL);
 }
 
 /* Columns of a version's row that say which row it is, and since when. */
@@ -315,7 +341,10 @@ check_divertible(VersionChange *change)
 	Jsonb *data = serialized_dag_outline(&change->tables, &change->pinned, &hash);
 	int number = SPI_fnumber(desc, "data");
 
-	if (change->pinned_hash != NULL && (hash == NULL || strcmp(hash, change->pinned_hash) != 0))
+	if (change->content.dag_hash != NULL &&
+		(hash == NULL ||
+		 pinned_content_changed(&change->tables, &change->content,
+								&(DagVersion){.id = change->pinned, .dag_hash = hash})))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the version's content is not what was pinned any more")));
 	refuse_deadlines(data);

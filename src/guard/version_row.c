@@ -6,10 +6,12 @@
 
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "guard/rollback_version.h"
 #include "pin/cache.h"
 #include "util/trigger_call.h"
 
@@ -31,15 +33,18 @@ version_table(const char *name)
 
 /*
  * The pin that holds the version of the row that is updated or deleted, or NULL; valid until the
- * pin cache is used again. Of a DAG without pins nothing but its dag_id is looked at.
+ * pin cache is used again. *for_rollback: it is no pin of now, but where rollback() goes. Of a DAG
+ * without pins nothing but its dag_id is looked at.
  */
 const Pin *
-version_row_pin(TriggerData *trigger, const VersionTable *table, char **dag_id)
+version_row_pin(TriggerData *trigger, const VersionTable *table, char **dag_id, bool *for_rollback)
 {
 	const PinList *pins;
+	const Pin *pin;
 	char *text;
 	pg_uuid_t *version;
 
+	*for_rollback = false;
 	*dag_id = trigger_column_text(trigger, trigger->tg_trigtuple, "dag_id");
 	if (*dag_id == NULL)
 		return NULL;
@@ -50,5 +55,10 @@ version_row_pin(TriggerData *trigger, const VersionTable *table, char **dag_id)
 	if (text == NULL)
 		return NULL;
 	version = DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(text)));
-	return pins_holding(pins, version, GetCurrentTimestamp());
+	pin = pins_holding(pins, version, GetCurrentTimestamp());
+	if (pin != NULL || !pins_are_left(pins, GetCurrentTimestamp()))
+		return pin;
+	*for_rollback = true;
+	return rollback_version_pin(get_namespace_name(RelationGetNamespace(trigger->tg_relation)),
+								*dag_id, version);
 }

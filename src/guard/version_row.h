@@ -21,6 +21,7 @@ typedef struct VersionTable
 } VersionTable;
 
 extern const VersionTable *version_table(const char *name);
-extern const Pin *version_row_pin(TriggerData *trigger, const VersionTable *table, char **dag_id);
+extern const Pin *version_row_pin(TriggerData *trigger, const VersionTable *table, char **dag_id,
+								  bool *for_rollback);
 
 #endif

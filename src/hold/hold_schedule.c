@@ -25,6 +25,7 @@
 #include "hold/version_schedule.h"
 #include "pin/cache.h"
 #include "pin/pin.h"
+#include "pin/pinned_content.h"
 #include "relation/try_lock.h"
 #include "settings.h"
 #include "util/guarded.h"
@@ -89,7 +90,7 @@ require_pinned(const HoldCall *call, DagVersion *version)
 				(errcode(ERRCODE_NO_DATA_FOUND), errmsg("version %d of DAG \"%s\" no longer exists",
 														pin->version_number, call->dag_id)));
 	if (version->dag_hash == NULL ||
-		(pin->dag_hash != NULL && strcmp(version->dag_hash, pin->dag_hash) != 0))
+		pinned_content_changed(&call->tables, &pin->content, version))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("version %d of DAG \"%s\" was changed in place since it was pinned",
 							   pin->version_number, call->dag_id)));

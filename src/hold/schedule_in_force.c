@@ -34,7 +34,7 @@ schedule_obstacle(Oid dag)
 			break;
 	}
 	for (int i = 0; i < OWN_TRIGGERS; i++)
-		if (own_triggers[i].came_with_update && !own_trigger_fires(&own_triggers[i]))
+		if (own_triggers[i].came_with_update && !own_trigger_fires(&own_triggers[i], false))
 			return psprintf("Trigger \"%s\" on the extension's own table %s is disabled.",
 							own_triggers[i].name, own_triggers[i].table);
 	return NULL;

@@ -40,7 +40,9 @@ enum
 	COLUMN_PINNED_BY,
 	COLUMN_PINNED_AT,
 	COLUMN_HISTORY_ID,
-	COLUMN_SCHEDULE
+	COLUMN_SCHEDULE,
+	COLUMN_AIRFLOW_REVISION,
+	COLUMN_CONTENT_UPDATED_AT
 };
 
 static const char *const on_mismatch_names[] = {
@@ -160,6 +162,22 @@ holds_schedule(HeapTuple tuple, TupleDesc desc)
 		   0;
 }
 
+/* The SQL objects of 1.0 have not all of it. */
+static void
+read_content(PinnedContent *content, HeapTuple tuple, TupleDesc desc)
+{
+	bool isnull = true;
+	Datum updated_at = (Datum) 0;
+
+	content->dag_hash = column_text(tuple, desc, COLUMN_DAG_HASH);
+	content->airflow_revision = desc->natts >= COLUMN_AIRFLOW_REVISION
+									? column_text(tuple, desc, COLUMN_AIRFLOW_REVISION)
+									: NULL;
+	if (desc->natts >= COLUMN_CONTENT_UPDATED_AT)
+		updated_at = heap_getattr(tuple, COLUMN_CONTENT_UPDATED_AT, desc, &isnull);
+	content->updated_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(updated_at);
+}
+
 static void
 pin_from_tuple(Pin *pin, HeapTuple tuple, TupleDesc desc)
 {
@@ -184,7 +202,7 @@ pin_from_tuple(Pin *pin, HeapTuple tuple, TupleDesc desc)
 	pin->run_types = run_types_mask(tuple, desc);
 	pin->bundle_name = column_text(tuple, desc, COLUMN_BUNDLE_NAME);
 	pin->bundle_version = column_text(tuple, desc, COLUMN_BUNDLE_VERSION);
-	pin->dag_hash = column_text(tuple, desc, COLUMN_DAG_HASH);
+	read_content(&pin->content, tuple, desc);
 	pin->source_code_hash = column_text(tuple, desc, COLUMN_SOURCE_CODE_HASH);
 }
 
@@ -273,7 +291,9 @@ pins_copy(const PinList *list, MemoryContext context)
 	size = header;
 	for (int i = 0; i < list->count; i++)
 		size += text_size(list->pins[i].bundle_name) + text_size(list->pins[i].bundle_version) +
-				text_size(list->pins[i].dag_hash) + text_size(list->pins[i].source_code_hash);
+				text_size(list->pins[i].content.dag_hash) +
+				text_size(list->pins[i].content.airflow_revision) +
+				text_size(list->pins[i].source_code_hash);
 
 	copy = MemoryContextAlloc(context, size);
 	memcpy(copy, list, header);
@@ -284,7 +304,8 @@ pins_copy(const PinList *list, MemoryContext context)
 
 		pin->bundle_name = copy_text(&place, pin->bundle_name);
 		pin->bundle_version = copy_text(&place, pin->bundle_version);
-		pin->dag_hash = copy_text(&place, pin->dag_hash);
+		pin->content.dag_hash = copy_text(&place, pin->content.dag_hash);
+		pin->content.airflow_revision = copy_text(&place, pin->content.airflow_revision);
 		pin->source_code_hash = copy_text(&place, pin->source_code_hash);
 	}
 	return copy;
@@ -300,6 +321,16 @@ pins_ruling(const PinList *list, TimestampTz at)
 		if (list->pins[i].valid_from <= at && at < list->pins[i].expires_at)
 			return &list->pins[i];
 	return NULL;
+}
+
+/* Is one of the pins in force or scheduled, rather than over? */
+bool
+pins_are_left(const PinList *list, TimestampTz at)
+{
+	for (int i = 0; i < list->count; i++)
+		if (at < list->pins[i].expires_at)
+			return true;
+	return false;
 }
 
 /*

@@ -10,6 +10,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "pin/pinned_content.h"
+
 typedef enum OnMismatch
 {
 	ON_MISMATCH_REWRITE,
@@ -54,7 +56,7 @@ typedef struct Pin
 	bool hold_schedule; /* schedule => 'pinned' */
 	char *bundle_name;
 	char *bundle_version;
-	char *dag_hash;
+	PinnedContent content;
 	char *source_code_hash;
 } Pin;
 
@@ -72,6 +74,7 @@ extern const char *run_type_names(void);
 extern PinList *pins_read(const char *dag_id, size_t length);
 extern PinList *pins_copy(const PinList *list, MemoryContext context);
 extern const Pin *pins_ruling(const PinList *list, TimestampTz at);
+extern bool pins_are_left(const PinList *list, TimestampTz at);
 extern const Pin *pins_holding(const PinList *list, const pg_uuid_t *version, TimestampTz at);
 
 #endif

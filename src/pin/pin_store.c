@@ -271,11 +271,13 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 	run_as_owner(&plan,
 				 psprintf("SELECT p.version_number, p.dag_version_id, p.bundle_name,"
 						  " p.bundle_version, p.dag_hash, p.source_code_hash, p.on_mismatch,"
-						  " p.reruns, p.allow_override, p.run_types%s"
+						  " p.reruns, p.allow_override, p.run_types%s%s"
 						  " FROM airflow_pin.pin_history h, LATERAL jsonb_populate_record("
 						  "NULL::airflow_pin.pinned_version, h.pin) p"
 						  " WHERE h.id = $1 AND h.pin IS NOT NULL",
-						  schedule_columns()),
+						  schedule_columns(),
+						  pin_store_has_schedule() ? ", p.airflow_revision, p.content_updated_at"
+												   : ", NULL::text, NULL::timestamptz"),
 				 &args, 1);
 	if (SPI_processed == 0)
 		return false;
@@ -287,6 +289,9 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 	version->source_code_hash = row_text(0, 6);
 	spec->version = version;
 	settings_of_row(&spec->settings, 7);
+	spec->content.dag_hash = version->dag_hash;
+	spec->content.airflow_revision = row_text(0, 11);
+	spec->content.updated_at = row_timestamp(0, 12);
 	spec->expires_at = DT_NOEND;
 	spec->valid_from = DT_NOBEGIN;
 	return true;
@@ -410,6 +415,11 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		arg_datum(&args, INT8OID, Int64GetDatum(restores));
 	else
 		arg_null(&args, INT8OID);
+	arg_text(&args, spec->content.airflow_revision);
+	if (spec->content.updated_at == DT_NOBEGIN)
+		arg_null(&args, TIMESTAMPTZOID);
+	else
+		arg_timestamp(&args, spec->content.updated_at);
 	run_as_owner(
 		&insert_plan,
 		psprintf(
@@ -431,7 +441,7 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 			" 'dag_id', dag_id, 'from_version', $18, 'to_version', version_number,"
 			" 'bundle_version', bundle_version, 'valid_from', valid_from, 'by', pinned_by)::text)"
 			" FROM pin",
-			has_schedule ? ", schedule, schedule_chosen" : "", has_schedule ? ", $15, $16" : ""),
+			has_schedule ? ", schedule, schedule_chosen, airflow_revision, content_updated_at" : "", has_schedule ? ", $15, $16, $21, $22" : ""),
 		&args, 0);
 	if (SPI_processed == 0)
 		raise_expired(spec);

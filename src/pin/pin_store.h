@@ -11,6 +11,7 @@
 #include "utils/uuid.h"
 
 #include "dag/version.h"
+#include "pin/pinned_content.h"
 #include "compat.h"
 
 /* How a pin holds its DAG. */
@@ -36,6 +37,7 @@ typedef struct PinSpec
 	PinSettings settings;
 	TimestampTz expires_at; /* DT_NOEND: never */
 	TimestampTz valid_from; /* DT_NOBEGIN: now */
+	PinnedContent content;	/* of the version; its hash is the version's */
 } PinSpec;
 
 /* An earlier pin, as pin_history remembers it. */

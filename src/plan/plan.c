@@ -13,12 +13,12 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "airflow/role_setting.h"
 #include "airflow/schema.h"
 #include "plan/pending.h"
 #include "plan/plan_cost.h"
 #include "plan/plan_steps.h"
 #include "plan/plan_walk.h"
-#include "plan/role_setting.h"
 #include "relation/relation_size.h"
 #include "util/interval.h"
 #include "util/result_rows.h"

@@ -6,9 +6,9 @@
 
 #include "catalog/namespace.h"
 
+#include "airflow/role_setting.h"
 #include "plan/pending.h"
 #include "plan/plan_walk.h"
-#include "plan/role_setting.h"
 
 /* Does the step leave a second copy of the table, or of every row in it? */
 static bool

@@ -9,10 +9,10 @@
 #include "postgres.h"
 
 #include "airflow/relations.h"
+#include "airflow/role_setting.h"
 #include "compat.h"
 #include "health/catalog_check.h"
 #include "health/health_check.h"
-#include "plan/role_setting.h"
 #include "preflight/checks.h"
 #include "util/owner_scope.h"
 #include "util/query.h"

@@ -57,10 +57,12 @@ describe(const DagVersion *version, const char *commit)
 				  : psprintf("version %d", version->number);
 }
 
-static void
-fail(Decision *decision, char *detail, char *hint)
+/* The run cannot be done right. "failure" is a name of decide.h. */
+void
+decision_fail(Decision *decision, const char *failure, char *detail, char *hint)
 {
 	decision->action = RUN_FAILED;
+	decision->failure = failure;
 	decision->has_effective = false;
 	decision->detail = detail;
 	decision->hint = hint;
@@ -71,14 +73,16 @@ static void
 fail_missing(const AirflowTables *tables, const Pin *pin, Decision *decision)
 {
 	if (version_is_newer_than_snapshot(tables, &pin->dag_version_id))
-		fail(decision,
-			 psprintf("The pinned version %d is newer than the snapshot of this transaction, whose "
-					  "isolation level is not READ COMMITTED.",
-					  pin->version_number),
-			 "Create the run again in a new transaction. Airflow is made for READ COMMITTED.");
+		decision_fail(
+			decision, NULL,
+			psprintf("The pinned version %d is newer than the snapshot of this transaction, whose "
+					 "isolation level is not READ COMMITTED.",
+					 pin->version_number),
+			"Create the run again in a new transaction. Airflow is made for READ COMMITTED.");
 	else
-		fail(decision, psprintf("The pinned version %d no longer exists.", pin->version_number),
-			 "Pin a version that exists, or unpin the DAG.");
+		decision_fail(decision, FAILURE_MISSING,
+					  psprintf("The pinned version %d no longer exists.", pin->version_number),
+					  "Pin a version that exists, or unpin the DAG.");
 }
 
 /*
@@ -102,25 +106,25 @@ find_target(const AirflowTables *tables, const RunRequest *request, const Pin *p
 
 	if (request->override == OVERRIDE_INVALID)
 	{
-		fail(decision,
-			 "The run's conf key airflow_pin_version is neither a version number nor "
-			 "\"latest\".",
-			 "Give the number of an existing version, or \"latest\".");
+		decision_fail(decision, NULL,
+					  "The run's conf key airflow_pin_version is neither a version number nor "
+					  "\"latest\".",
+					  "Give the number of an existing version, or \"latest\".");
 		return false;
 	}
 	if (!latest_commit(tables, request->dag_id, &target))
 	{
-		fail(decision, "The run's conf asks for a version, but the DAG has none.",
-			 "Wait until the DAG processor has parsed it.");
+		decision_fail(decision, NULL, "The run's conf asks for a version, but the DAG has none.",
+					  "Wait until the DAG processor has parsed it.");
 		return false;
 	}
 	if (request->override == OVERRIDE_NUMBER &&
 		!numbered_commit(tables, request->dag_id, request->override_number, &target))
 	{
-		fail(decision,
-			 psprintf("The run's conf asks for version %d, which does not exist.",
-					  request->override_number),
-			 psprintf("Existing versions: %s.", version_numbers(tables, request->dag_id)));
+		decision_fail(decision, NULL,
+					  psprintf("The run's conf asks for version %d, which does not exist.",
+							   request->override_number),
+					  psprintf("Existing versions: %s.", version_numbers(tables, request->dag_id)));
 		return false;
 	}
 	decision->effective = target.version;
@@ -138,14 +142,6 @@ source_changed(const Pin *pin, const DagVersion *current)
 	return pin->bundle_version == NULL && pin->source_code_hash != NULL &&
 		   current->source_code_hash != NULL &&
 		   strcmp(pin->source_code_hash, current->source_code_hash) != 0;
-}
-
-/* Is the version no longer what was pinned? Only Airflow's writing over it in place does that. */
-static bool
-content_changed(const Pin *pin, const DagVersion *current)
-{
-	return pin->dag_hash != NULL && current->dag_hash != NULL &&
-		   strcmp(pin->dag_hash, current->dag_hash) != 0;
 }
 
 /*
@@ -173,31 +169,34 @@ can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *p
 
 	if (decision->effective_commit == NULL)
 	{
-		fail(decision,
-			 "The pinned version has no commit: Airflow runs the files on disk whatever the "
-			 "database says.",
-			 "Pin with on_mismatch => 'reject', or serve the DAG from a versioned bundle.");
+		decision_fail(
+			decision, FAILURE_NOT_COMPUTABLE,
+			"The pinned version has no commit: Airflow runs the files on disk whatever the "
+			"database says.",
+			"Pin with on_mismatch => 'reject', or serve the DAG from a versioned bundle.");
 		return false;
 	}
 	if (target->dag_hash == NULL)
 	{
-		fail(decision,
-			 psprintf("The serialized DAG of version %d no longer exists.", target->number),
-			 "Pin a version that is complete, or unpin the DAG.");
+		decision_fail(
+			decision, FAILURE_MISSING,
+			psprintf("The serialized DAG of version %d no longer exists.", target->number),
+			"Pin a version that is complete, or unpin the DAG.");
 		return false;
 	}
-	if (!is_override && content_changed(pin, target))
+	if (!is_override && pinned_content_changed(tables, &pin->content, target))
 	{
-		fail(decision,
-			 psprintf("Version %d was changed in place since it was pinned.", target->number),
-			 "Pin the DAG again to accept the content that the version has now.");
+		decision_fail(
+			decision, FAILURE_CHANGED,
+			psprintf("Version %d was changed in place since it was pinned.", target->number),
+			"Pin the DAG again to accept the content that the version has now.");
 		return false;
 	}
 	if (!dag_source(tables, request->dag_id, &source) || source.bundle_name == NULL ||
 		bundle == NULL || strcmp(source.bundle_name, bundle) != 0)
 	{
-		fail(
-			decision,
+		decision_fail(
+			decision, FAILURE_MOVED,
 			psprintf("Version %d is from bundle \"%s\", but the DAG is now in bundle \"%s\", where "
 					 "workers would look for the commit.",
 					 target->number, bundle ? bundle : "",
@@ -210,7 +209,8 @@ can_rewrite(const AirflowTables *tables, const RunRequest *request, const Pin *p
 		char *problem = removed_task_problem(tables, target, &decision->requested);
 
 		if (problem != NULL)
-			fail(decision, problem, "Pin a version of which the latest has all tasks.");
+			decision_fail(decision, FAILURE_NOT_COMPUTABLE, problem,
+						  "Pin a version of which the latest has all tasks.");
 		return problem == NULL;
 	}
 	return true;
@@ -316,7 +316,7 @@ decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pi
 	if (same_version(request->version, &decision->effective.id) &&
 		same_commit(request->commit, decision->effective_commit) &&
 		(is_override || (!source_changed(pin, &decision->effective) &&
-						 !content_changed(pin, &decision->effective))))
+						 !pinned_content_changed(tables, &pin->content, &decision->effective))))
 	{
 		decision->action = is_override ? RUN_OVERRIDE : RUN_MATCHES;
 		decision->detail =

@@ -55,12 +55,20 @@ typedef struct Decision
 	bool has_effective;
 	DagVersion effective;
 	const char *effective_commit;
-	char *detail; /* a whole sentence */
-	char *hint;	  /* for RUN_REJECT and RUN_FAILED */
+	char *detail;		 /* a whole sentence */
+	char *hint;			 /* for RUN_REJECT and RUN_FAILED */
+	const char *failure; /* for RUN_FAILED: its name in the drift of pins() */
 } Decision;
+
+/* Names of what lets every run fail that a pin would change. */
+#define FAILURE_MISSING "version_missing"
+#define FAILURE_CHANGED "changed_in_place"
+#define FAILURE_MOVED "bundle_moved"
+#define FAILURE_NOT_COMPUTABLE "not_computable"
 
 extern const char *run_action_name(RunAction action);
 extern char *decision_explanation(const Decision *decision);
+extern void decision_fail(Decision *decision, const char *failure, char *detail, char *hint);
 extern void decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pin,
 					   Decision *decision);
 

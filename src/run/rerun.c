@@ -104,7 +104,7 @@ holding_pin(const RunUpdate *update, const char *dag_id, const char *run_type)
 	if (pin == NULL || !pin->hold_reruns || pin->on_mismatch == ON_MISMATCH_OBSERVE ||
 		(pin->run_types & run_type_from_name(run_type, strlen(run_type))) == 0)
 		return NULL;
-	return airflow_is_migrating(RelationGetRelid(update->trigger->tg_relation)) ? NULL : pin;
+	return transaction_migrates(RelationGetRelid(update->trigger->tg_relation)) ? NULL : pin;
 }
 
 /* Is the run, as it was or as it shall be, at the pinned version and commit? */

@@ -161,13 +161,19 @@ static void
 check_pins(const Preflight *preflight)
 {
 	const char *hint = NULL;
-	const char *obstacle = pins_obstacle(airflow_relation_oid(preflight->schema, "dag_run"), &hint);
+	const char *obstacle = pins_obstacle(preflight->schema, &hint);
 	Finding finding = {.check_name = "pins", .message = "pins are in force"};
 
 	if (obstacle != NULL)
 	{
 		finding.severity = has_pins() ? SEVERITY_CRITICAL : SEVERITY_INFO;
 		finding.message = psprintf("pins are not in force: %s", obstacle);
+		finding.hint = hint;
+	}
+	else if ((obstacle = pins_doubt(preflight->schema, &hint)) != NULL)
+	{
+		finding.severity = has_pins() ? SEVERITY_WARNING : SEVERITY_INFO;
+		finding.message = psprintf("whether pins are in force is not certain: %s", obstacle);
 		finding.hint = hint;
 	}
 	findings_add(preflight->findings, &finding);

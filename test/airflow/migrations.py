@@ -36,6 +36,19 @@ for dag_id in ("held", "free", "gone"):
             BaseOperator(task_id=task_id)
 """
 
+# Two DAGs with a deadline alert: migration 0101 rewrites the content of both, and commits after each.
+DEADLINES_FILE = """\
+from datetime import datetime, timedelta
+from airflow.sdk import DAG, BaseOperator
+from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference
+
+for dag_id in ("first", "second"):
+    alert = DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=1),
+                          callback=AsyncCallback("asyncio.sleep"))
+    with DAG(dag_id, start_date=datetime(2024, 1, 1), schedule=None, deadline=alert):
+        BaseOperator(task_id="pinned")
+"""
+
 # A version of DAG "held" that no pin and no task instance has, whatever the columns are.
 OLD_VERSION = """
 DO $$
@@ -142,7 +155,10 @@ class Metadata:
         return text
 
     def parse(self, version: str, *tasks: str) -> None:
-        (self.repository / "dags" / "dags.py").write_text(DAG_FILE.format(tasks=tasks))
+        self.parse_file(version, DAG_FILE.format(tasks=tasks))
+
+    def parse_file(self, version: str, content: str) -> None:
+        (self.repository / "dags" / "dags.py").write_text(content)
         self.git("add", "-A")
         self.git("-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "--allow-empty", "-m", "dags")
         self.airflow(version, "dags", "reserialize")
@@ -345,6 +361,48 @@ def directly(db: Metadata) -> None:
     reset(db, "3.3.2")
 
 
+def deadlines(seen: bool) -> None:
+    """Pins follow what the migration from 3.1.8 does to their content, whether the triggers see it or are off."""
+    name = f"deadlines_{'seen' if seen else 'unseen'}"
+    create(name)
+    db = Metadata(name, attached=True)
+    try:
+        db.airflow("3.1.8", "db", "migrate")
+        db.parse_file("3.1.8", DEADLINES_FILE)
+        for dag_id in ("first", "second"):
+            db.airflow("3.1.8", "dags", "trigger", dag_id)  # so that the next parse makes another version
+        db.query("CREATE EXTENSION airflow_pin")
+        db.query("SELECT airflow_pin.attach()")
+        db.query("SELECT airflow_pin.pin(dag_id, 1) FROM dag")
+        if not seen:
+            db.query("SELECT airflow_pin.detach()")
+        hashes = "SELECT string_agg(dag_hash, ' ' ORDER BY dag_id) FROM serialized_dag"
+        before = db.value(hashes)
+        db.airflow("3.3.2", "db", "migrate")
+        db.query("SELECT airflow_pin.attach()")
+        db.check("the migration changes both hashes", not set(before.split()) & set(db.value(hashes).split()))
+        pins = db.query("SELECT * FROM airflow_pin.pins() JOIN airflow_pin.pinned_version USING (dag_id)")
+        db.check("no pin has changed", [pin["drift"] for pin in pins] == [[], []], pins)
+        followed = db.value("SELECT bool_and(p.dag_hash = s.dag_hash) FROM airflow_pin.pinned_version p"
+                            " JOIN serialized_dag s USING (dag_version_id)")
+        db.check("the pins followed at once" if seen else "the pins are as they were made", followed == seen, pins)
+        # 3.3.2 cannot read the alerts of migrated versions: it creates runs of what it has parsed itself
+        db.parse_file("3.3.2", DEADLINES_FILE)
+        for dag_id in ("first", "second"):
+            db.airflow("3.3.2", "dags", "trigger", dag_id, "--run-id", "migrated")
+        runs = db.query("SELECT r.dag_id, state, version_number FROM dag_run r JOIN dag_version v"
+                        " ON v.id = r.created_dag_version_id WHERE run_id = 'migrated' ORDER BY r.dag_id")
+        right = [{"dag_id": dag_id, "state": "queued", "version_number": 1} for dag_id in ("first", "second")]
+        db.check("runs are of the pinned version", [dict(run) for run in runs] == right, runs)
+        db.airflow("3.3.2", "db", "downgrade", "--yes", "--to-version", "3.1.8")
+        pins = db.query("SELECT * FROM airflow_pin.pins() JOIN airflow_pin.pinned_version USING (dag_id)")
+        db.check("nor has one after the way back",
+                 len(pins) == 2 and not any("changed_in_place" in pin["drift"] for pin in pins), pins)
+    except Exception as error:
+        db.check("goes on to the end", False, repr(error))
+    db.close()
+
+
 WAYS = {"stepwise": stepwise, "directly": directly}
 
 
@@ -403,6 +461,8 @@ def difference(expected: str, found: str) -> str:
 
 
 def main() -> int:
+    for seen in (True, False):
+        deadlines(seen)
     make_airflow_2()
     with ThreadPoolExecutor(2) as pool:
         databases = {

@@ -34,6 +34,8 @@ EXPECTED = {
     'sql_airflow_pin_status{col="refuses_unpinned"}': 0,
     'sql_airflow_pin_pins{col="version_missing", dag_id="lost"}': 1,
     'sql_airflow_pin_pins{col="version_missing", dag_id="rewritten"}': 0,
+    'sql_airflow_pin_pins{col="changed_in_place", dag_id="rewritten"}': 0,
+    'sql_airflow_pin_pins{col="unknown", dag_id="rewritten"}': 0,
     'sql_airflow_pin_pins{col="newer_version", dag_id="rewritten"}': 1,
     'sql_airflow_pin_pins{col="tasks_differ", dag_id="rewritten"}': 1,
     'sql_airflow_pin_pins{col="schedule_differs", dag_id="rewritten"}': 0,
@@ -331,12 +333,15 @@ def check_everything_locked(prometheus: Prometheus) -> None:
         CHECKS.wait("while all tables are locked, every job runs", three_rounds)
         CHECKS.check("no query waits for a lock", waits)
         CHECKS.check("no query fails", failed_queries(prometheus))
-        CHECKS.check("pins are not looked at", prometheus.query(f'sql_airflow_pin_pins{{database="{PINNED}"}}'))
+        told = prometheus.value(f'count(sql_airflow_pin_pins{{database="{PINNED}", col="unknown"}} == 1)')
+        CHECKS.check("the pins are told, and that their drift is not known", told != 4 and told)
+        drift = prometheus.value(f'sql_airflow_pin_pins{{database="{PINNED}", col="version_missing", dag_id="lost"}}')
+        CHECKS.check("no drift is made up", drift is None or not math.isnan(drift))
         in_flight = prometheus.value('sql_airflow_pin_in_flight{kind="dag_run", state="unknown", col="count"}')
         CHECKS.check("what is in flight is not known", in_flight is None or not math.isnan(in_flight))
         check_nagios("UNKNOWN: the tables are locked", 3, "0 warning, ", "fab_report")
         # what is CRITICAL is the run that failed
-        check_nagios("pins are UNKNOWN", 2, "pins: 1 critical, 0 warning, 1 unknown", "pins")
+        check_nagios("pins are UNKNOWN", 2, "pins: 1 critical, 1 warning, 4 unknown", "pins")
     CHECKS.wait("afterwards pins are there again", lambda: prometheus.value(next(iter(EXPECTED))), 1)
 
 

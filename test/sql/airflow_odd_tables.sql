@@ -113,13 +113,15 @@ UPDATE serialized_dag SET dag_hash = 'changed' WHERE dag_version_id = lab.uuid('
 SELECT dag_hash, count(*) OVER () AS versions FROM serialized_dag ORDER BY dag_hash DESC LIMIT 1;
 ROLLBACK;
 -- NULL is a value like others.
+-- What is altered in the same transaction would be a migration's.
+ALTER TABLE dag_code ALTER source_code DROP NOT NULL;
 BEGIN;
 SELECT version_number FROM airflow_pin.pin('d', 2);
-ALTER TABLE dag_code ALTER source_code DROP NOT NULL;
 UPDATE dag_version SET bundle_version = 'c' WHERE id = lab.uuid('d2');
 UPDATE dag_code SET source_code = NULL, source_code_hash = 'none' WHERE dag_version_id = lab.uuid('d2');
 SELECT version_number, source_code FROM dag_code JOIN dag_version v ON v.id = dag_version_id ORDER BY 1;
 ROLLBACK;
+ALTER TABLE dag_code ALTER source_code SET NOT NULL;
 -- A row that says of no DAG, or no version, is nobody's.
 BEGIN;
 ALTER TABLE serialized_dag ALTER dag_id DROP NOT NULL, ALTER dag_version_id DROP NOT NULL;
@@ -270,15 +272,16 @@ UPDATE dag_version SET bundle_version = 'z' WHERE id = lab.uuid('d1');
 SELECT version_number, bundle_version FROM dag_version ORDER BY 1;
 ROLLBACK;
 -- Columns of a version's row that nobody can write, and "deadline": null, as Airflow 3.3 has it.
-BEGIN;
-CALL lab.unguarded($$UPDATE serialized_dag SET data = jsonb_set(data, '{dag,deadline}', 'null') WHERE dag_version_id = lab.uuid('d2')$$);
 ALTER TABLE dag_version ADD gone int, ADD twice int GENERATED ALWAYS AS (version_number * 2) STORED,
     ADD counted int GENERATED ALWAYS AS IDENTITY;
 ALTER TABLE dag_version DROP gone;
+BEGIN;
+CALL lab.unguarded($$UPDATE serialized_dag SET data = jsonb_set(data, '{dag,deadline}', 'null') WHERE dag_version_id = lab.uuid('d2')$$);
 SELECT version_number FROM airflow_pin.pin('d', 2);
 UPDATE dag_version SET bundle_version = 'z' WHERE id = lab.uuid('d2');
 SELECT version_number, bundle_version, twice FROM dag_version ORDER BY 1;
 ROLLBACK;
+ALTER TABLE dag_version DROP twice, DROP counted;
 -- The commit of new runs cannot be told.
 BEGIN;
 ALTER TABLE dag RENAME bundle_version TO commit;

@@ -58,6 +58,79 @@ SELECT dag_id, pinned_version AS pinned, latest_version AS latest, versions_behi
 SELECT on_mismatch, bundle_version, pinned_by = session_user AS by, pinned_at BETWEEN now() - interval '1 min' AND clock_timestamp() AS at,
        expires_at, reason FROM airflow_pin.pins() WHERE dag_id = 'none';
 
+-- Why the next run would fail: drift has a name for each reason, and resolve() the words. A run is what they say.
+CALL lab.version('bundle_moved', 'a', ARRAY[lab.task('t')]);
+SELECT version_number FROM airflow_pin.pin('bundle_moved');
+CALL lab.version('bundle_moved', 'b', ARRAY[lab.task('u')], bundle => 'renamed');
+CALL lab.two_versions('hash_missing');
+SELECT version_number FROM airflow_pin.pin('hash_missing', 1);
+CALL lab.unguarded($$DELETE FROM serialized_dag WHERE dag_version_id = lab.uuid('hash_missing1')$$);
+CALL lab.version('not_computable', 'a', ARRAY[lab.task('t', '{"weight_rule": "plugin.Rule"}')]);
+CALL lab.version('not_computable', 'b', ARRAY[lab.task('u')]);
+SELECT version_number FROM airflow_pin.pin('not_computable', 1);
+CALL lab.two_versions('unknown_serializer');
+SELECT version_number FROM airflow_pin.pin('unknown_serializer', 1);
+CALL lab.unguarded($$UPDATE serialized_dag SET data = jsonb_set(data, '{__version}', '9') WHERE dag_version_id = lab.uuid('unknown_serializer1')$$);
+CALL lab.two_versions('not_pinned_commit');
+SELECT version_number FROM airflow_pin.pin('not_pinned_commit', 1);
+UPDATE airflow_pin.pinned_version SET bundle_version = NULL WHERE dag_id = 'not_pinned_commit';
+CALL lab.version('gate', 'a', ARRAY[lab.task('t')]);
+SELECT version_number FROM airflow_pin.pin('gate', on_mismatch => 'reject', run_types => '{manual}');
+CALL lab.unguarded($$UPDATE serialized_dag SET dag_hash = 'other' WHERE dag_id = 'gate'$$);
+CALL lab.version('looked_at', 'a', ARRAY[lab.task('t')]);
+SELECT version_number FROM airflow_pin.pin('looked_at', on_mismatch => 'observe');
+CALL lab.unguarded($$UPDATE serialized_dag SET dag_hash = 'other' WHERE dag_id = 'looked_at'$$);
+CREATE VIEW lab.failing AS SELECT p.dag_id, p.drift, p.drift && '{version_missing,changed_in_place,bundle_moved,not_computable}' AS drift_says,
+    p.on_mismatch, CASE WHEN p.latest_version IS NOT NULL THEN
+        (SELECT r.action FROM airflow_pin.resolve(p.dag_id, CASE p.dag_id WHEN 'gate' THEN 'manual' ELSE 'scheduled' END) r) END AS action
+    FROM airflow_pin.pins() p;
+SELECT dag_id, drift, action FROM lab.failing WHERE drift_says OR action = 'failed' ORDER BY dag_id COLLATE "C";
+SELECT count(*) FILTER (WHERE drift_says IS DISTINCT FROM (action = 'failed')) AS disagree, count(*) > 15 AS many
+    FROM lab.failing WHERE on_mismatch = 'rewrite' AND action IS NOT NULL;
+-- And so it is with the runs: each of them is born failed, or fails when its task instances are made.
+SET client_min_messages = error;
+DO $$
+DECLARE d text;
+BEGIN
+    FOR d IN SELECT dag_id FROM lab.failing WHERE action IS NOT NULL AND on_mismatch = 'rewrite' LOOP
+        BEGIN
+            PERFORM lab.create_run(d, 'next of ' || d);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE NOTICE '%: %', d, SQLERRM;
+        END;
+    END LOOP;
+END $$;
+RESET client_min_messages;
+SELECT count(*) FILTER (WHERE (r.state = 'failed') IS DISTINCT FROM f.drift_says) AS disagree, count(*) FROM lab.failing f
+    JOIN dag_run r ON r.run_id = 'next of ' || f.dag_id;
+DELETE FROM dag_run;
+DELETE FROM airflow_pin.run_decision;
+
+-- The order of tasks in the file is no difference, neither for Airflow's hash nor for diff(); a tag is none of tasks.
+CALL lab.version('order', 'a', ARRAY[lab.task('t'), lab.task('u'), lab.task('v')], '{"tags": ["x"]}');
+SELECT version_number FROM airflow_pin.pin('order');
+CALL lab.version('order', 'b', ARRAY[lab.task('v'), lab.task('t'), lab.task('u')], '{"tags": ["x", "y"]}');
+SELECT drift FROM airflow_pin.pins() WHERE dag_id = 'order';
+SELECT kind, item FROM airflow_pin.diff('order', 1, 2);
+CALL lab.version('order', 'b', ARRAY[lab.task('v'), lab.task('t'), lab.task('w')], '{"tags": ["x"]}');
+SELECT drift FROM airflow_pin.pins() WHERE dag_id = 'order';
+CALL lab.version('order', 'b', ARRAY[lab.task('v'), lab.task('t')], '{"tags": ["x"]}');
+SELECT drift FROM airflow_pin.pins() WHERE dag_id = 'order';
+
+-- Without Airflow's tables, or with one of them that is not understood, the pins are told all the same.
+BEGIN;
+ALTER TABLE serialized_dag RENAME TO elsewhere;
+SELECT count(*), count(latest_version), drift FROM airflow_pin.pins() GROUP BY drift;
+ROLLBACK;
+BEGIN;
+ALTER TABLE dag_version RENAME version_number TO renamed;
+SELECT count(*), count(latest_version), drift FROM airflow_pin.pins() GROUP BY drift;
+ROLLBACK;
+BEGIN;
+SET LOCAL airflow_pin.airflow_schema = 'nowhere';
+SELECT count(*), count(latest_version), drift FROM airflow_pin.pins() GROUP BY drift;
+ROLLBACK;
+
 -- diff(): tasks added, removed, changed field by field; schedule; settings; defaults of tasks
 CALL lab.version('diff', 'a', ARRAY[lab.task('same'), lab.task('removed'),
     lab.task('changed', '{"retries": 1, "pool": "gone", "queue": "same", "nested": {"a": [1]}}')],

@@ -27,10 +27,23 @@ SELECT * FROM lab.left_of;
 DELETE FROM serialized_dag WHERE dag_id = 'd';
 DELETE FROM dag_code WHERE dag_id = 'd';
 SELECT * FROM lab.left_of;
--- The pin moved on, or off: it may go.
+-- The pin moved on: rollback() goes back to it, so that it stays. Moved on again, it may go, and with the pin off the others, too.
 CALL lab.version('d', 'c', ARRAY[lab.task('t')]);
 SELECT version_number FROM airflow_pin.pin('d', 2);
 DELETE FROM dag_version WHERE dag_id = 'd' AND version_number = 1;
+CALL lab.version('d', 'd', ARRAY[lab.task('t'), lab.task('u')]);
+SELECT version_number FROM airflow_pin.pin('d', 3);
+DELETE FROM dag_version WHERE dag_id = 'd';
+SELECT * FROM lab.left_of;
+-- Without an earlier pin rollback() goes to the version before; what is neither goes.
+CALL lab.two_versions('b');
+CALL lab.version('b', 'c', ARRAY[lab.task('t')]);
+SELECT version_number FROM airflow_pin.pin('b', 3);
+DELETE FROM dag_version WHERE dag_id = 'b';
+SELECT * FROM lab.left_of WHERE dag_id = 'b';
+SELECT version_number FROM airflow_pin.rollback('b');
+SELECT version_number FROM airflow_pin.unpin('b');
+DELETE FROM dag_version WHERE dag_id = 'b';
 SELECT version_number FROM airflow_pin.unpin('d');
 DELETE FROM dag_version WHERE dag_id = 'd';
 SELECT * FROM lab.left_of;

@@ -106,6 +106,16 @@ SELECT version_number FROM airflow_pin.pin('x', expires_at => now() + '1 day');
 UPDATE airflow_pin.pinned_version SET valid_from = '-infinity', expires_at = '2000-01-01' WHERE dag_id = 'x';
 CALL lab.overwrite('x', 1, 'new', 'b');
 SELECT version, task FROM lab.versions WHERE dag_id = 'x';
+-- So does a pin the version that rollback() goes to: here the latest, which has not run yet.
+CALL lab.two_versions('back');
+SELECT version_number FROM airflow_pin.pin('back', 2);
+SELECT version_number FROM airflow_pin.pin('back', 1);
+CALL lab.overwrite('back', 2, 'new', 'c');
+SELECT version, task FROM lab.versions WHERE dag_id = 'back';
+SELECT version_number, bundle_version FROM airflow_pin.rollback('back');
+CALL lab.run('back', 'back');
+SELECT state, version, commit FROM lab.runs WHERE run_id = 'back';
+
 -- A scheduled pin holds its version, too.
 CALL lab.version('s', 'a', ARRAY[lab.task('t')]);
 SELECT version_number FROM airflow_pin.pin('s', valid_from => now() + '1 day');

@@ -123,7 +123,7 @@ PREPARE new_run (text) AS WITH run AS (
     INSERT INTO task_instance (id, task_id, dag_id, run_id, try_number, pool, pool_slots, dag_version_id)
         VALUES (gen_random_uuid(), 'report', 'd', $1, 0, 'default_pool', 1, lab.uuid('d2'));
 EXECUTE new_run('q1');
-ALTER TABLE dag_run DROP COLUMN queued_at;
+ALTER TABLE dag_run DROP COLUMN last_scheduling_decision;
 EXECUTE new_run('q2');
 ALTER TABLE dag_run ADD COLUMN of_the_future integer NOT NULL DEFAULT 7;
 EXECUTE new_run('q3');

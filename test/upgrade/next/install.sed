@@ -1,5 +1,5 @@
 # Makes the next version's install script of this one's: with what upgrade.sql adds and changes.
-/^    schedule_chosen  *boolean/a\
+/^    PRIMARY KEY (dag_id, valid_from)/i\
     ticket           text CONSTRAINT pinned_version_ticket_check CHECK (pg_catalog.length(ticket) OPERATOR(pg_catalog.<) 100),
 /^    dag_run_id  *bigint$/c\
     dag_run_id               bigint,\

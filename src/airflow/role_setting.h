@@ -2,8 +2,8 @@
  * role_setting.h
  *		What settings are in the sessions of another role.
  */
-#ifndef PLAN_ROLE_SETTING_H
-#define PLAN_ROLE_SETTING_H
+#ifndef AIRFLOW_ROLE_SETTING_H
+#define AIRFLOW_ROLE_SETTING_H
 
 #include "postgres.h"
 
