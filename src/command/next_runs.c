@@ -129,6 +129,13 @@ raise_too_far(TimestampTz after)
 					errhint("Give an earlier moment.")));
 }
 
+/* Before 3.3 a timetable may go back, again and again; see schedule.h. */
+static bool
+goes_back(const Schedule *schedule, const NextRun *run, const DataInterval *last)
+{
+	return last != NULL && run->run_after <= last->end && schedule->kind != TIMETABLE_CONTINUOUS;
+}
+
 /* Each run is the last one before the next, which is reckoned when it is due. */
 static void
 emit_runs(FunctionCallInfo fcinfo, const Schedule *schedule, int minor, Beginning begin, int count)
@@ -145,6 +152,13 @@ emit_runs(FunctionCallInfo fcinfo, const Schedule *schedule, int minor, Beginnin
 			ereport(NOTICE, (errmsg("Airflow finds no further run: %s", run.failure)));
 		if (!run.exists)
 			return;
+		if (goes_back(schedule, &run, begin.last))
+		{
+			ereport(NOTICE,
+					(errmsg("Airflow finds no further run: its timetable does not advance past "
+							"the last one")));
+			return;
+		}
 		if (run.run_after > begin.after)
 		{
 			emit_run(fcinfo, &run);

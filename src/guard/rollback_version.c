@@ -26,9 +26,10 @@ typedef struct RollbackLook
 	Pin *pin; /* NULL: it goes to another version, or nowhere */
 } RollbackLook;
 
-/* The version goes by what it was when it was pinned; of one that never was, nothing is known. */
+/* "content": what it was when it was pinned; of one that never was, nothing is known. */
 static void
-found(RollbackLook *look, const DagVersion *version, const char *commit, bool was_pinned)
+found(RollbackLook *look, const DagVersion *version, const char *commit,
+	  const PinnedContent *content)
 {
 	MemoryContext saved;
 
@@ -39,7 +40,9 @@ found(RollbackLook *look, const DagVersion *version, const char *commit, bool wa
 	look->pin->dag_version_id = version->id;
 	look->pin->version_number = version->number;
 	look->pin->bundle_version = copy_text(commit);
-	look->pin->dag_hash = was_pinned ? copy_text(version->dag_hash) : NULL;
+	look->pin->content = *content;
+	look->pin->content.dag_hash = copy_text(content->dag_hash);
+	look->pin->content.airflow_revision = copy_text(content->airflow_revision);
 	MemoryContextSwitchTo(saved);
 }
 
@@ -48,6 +51,7 @@ static void
 look_back(void *arg)
 {
 	RollbackLook *look = arg;
+	const PinnedContent unknown = {.updated_at = DT_NOBEGIN};
 	AirflowTables tables;
 	DagVersion version = {0};
 	PinSpec spec = {0};
@@ -59,12 +63,12 @@ look_back(void *arg)
 	{
 		event = past.in_force ? pin_store_before(past.history_id) : past.history_id;
 		if (event != 0 && pin_store_spec(event, &spec, &version))
-			found(look, &version, spec.commit, true);
+			found(look, &version, spec.commit, &spec.content);
 		else if (past.in_force)
 		{
 			airflow_tables(&tables, look->schema);
 			if (version_before(&tables, look->dag_id, past.version_number, &version))
-				found(look, &version, version.bundle_version, false);
+				found(look, &version, version.bundle_version, &unknown);
 		}
 	}
 	SPI_finish();

@@ -376,11 +376,13 @@ move_second(Search *search)
 	return move_seconds(&search->time, distance);
 }
 
+typedef Move (*Mover)(Search *search);
+
 /* The first field, from the largest on, that moves the time. */
 static Move
 move_once(Search *search)
 {
-	Move (*const moves[])(Search *) = {
+	const Mover movers[] = {
 		move_year,
 		move_month,
 		search->cron->nearest_weekday != 0 ? move_nearest_weekday : move_day,
@@ -390,9 +392,9 @@ move_once(Search *search)
 		move_second,
 	};
 
-	for (int i = 0; i < (int) lengthof(moves); i++)
+	for (int i = 0; i < (int) lengthof(movers); i++)
 	{
-		Move move = moves[i](search);
+		Move move = movers[i](search);
 
 		if (move != MOVE_NONE)
 			return move;

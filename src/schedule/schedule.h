@@ -113,6 +113,11 @@ extern const char *schedule_read(Jsonb *data, Schedule *schedule);
 /*
  * The run after the one with that data interval, which is the newest automated run's (scheduled or
  * backfill, by logical date); NULL before the first. "minor" is Airflow's, as AirflowTables.minor.
+ *
+ * Do not take it for granted that the run is later than the last one. A cron expression of every hour, but
+ * not of every day, goes back over a change of the clocks: Airflow's scheduler then makes no run any more
+ * ("run already exists" up to 3.2, an error from its timetable in 3.3). And a trigger whose data interval
+ * has months gives one logical date twice.
  */
 extern void schedule_next_run(const Schedule *schedule, int minor, const DataInterval *last,
 							  TimestampTz now, NextRun *next);

@@ -239,6 +239,7 @@ class Maker:
                 relativedelta(weeks=2, minutes=7, microseconds=self.random.randint(0, 2000000)),
                 relativedelta(hours=self.random.choice((1.5, 0.1, 25.25))),
                 relativedelta(days=0.5, seconds=0.3),
+                relativedelta(hours=1, microseconds=self.random.choice((0.5, 1.5, 2.5))),
                 relativedelta(months=1, day=31),
                 relativedelta(months=1, day=1, hour=3),
                 relativedelta(months=1, weekday=FR(2)),
@@ -293,7 +294,7 @@ class Maker:
     def dates(self, change: datetime | None) -> dict:
         """Start and end dates, with and without microseconds, also at a change of the clocks."""
         dates = {}
-        if self.chance(0.75):
+        if self.chance(0.6):
             dates["start_date"] = change if change and self.chance(0.3) else self.moment(2018, 2029)
         if self.chance(0.3):
             dates["end_date"] = self.moment(2024, 2032)
@@ -381,7 +382,7 @@ class Writer:
             moment = maker.near_change(case.zone) or moment
         CLOCK.now = moment
         last = self.last_run(case, moment)
-        if maker.chance(0.25):
+        if maker.chance(0.4):
             moment = self.scheduled_moment(case, moment)
         count = SEQUENCE if maker.chance(0.05) else 1
         self.moment(last, moment, count, " ".join(self.runs(case, last, moment, count)))

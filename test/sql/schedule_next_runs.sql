@@ -102,3 +102,10 @@ SELECT * FROM airflow_pin.next_runs('d', 1, 1, 'infinity');
 DELETE FROM serialized_dag WHERE dag_version_id = lab.uuid('multiple1');
 SELECT * FROM airflow_pin.next_runs('multiple');
 \echo :SQLSTATE
+
+-- A schedule with which Airflow stops, 3.3 with an error: every hour of some days, over a change of the clocks
+CALL lab.schedule('stops', 'interval.CronDataIntervalTimetable', '{"expression": "0 * 6 2-6 *", "timezone": "Europe/London"}',
+                  '{"catchup": true}');
+SELECT logical_date, run_after FROM airflow_pin.next_runs('stops', 1, 4, '2026-06-06 22:30+00');
+ALTER TABLE dag_version DROP COLUMN version_data;
+SELECT logical_date, run_after FROM airflow_pin.next_runs('stops', 1, 4, '2026-06-06 22:30+00');
