@@ -290,8 +290,8 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 	spec->version = version;
 	settings_of_row(&spec->settings, 7);
 	spec->content.dag_hash = version->dag_hash;
-	spec->content.airflow_revision = row_text(0, 11);
-	spec->content.updated_at = row_timestamp(0, 12);
+	spec->content.airflow_revision = row_text(0, 13);
+	spec->content.updated_at = row_timestamp(0, 14);
 	spec->expires_at = DT_NOEND;
 	spec->valid_from = DT_NOBEGIN;
 	return true;

@@ -34,8 +34,8 @@ def report(counts: dict[str, float]) -> None:
     print(f"A row of task_instance, which most often is of a run that no pin touches: {counts['task_pin'] - counts['task_none']:,.0f}"
           " more.\n")  # fmt: skip
     parse = counts["parse_pin"] - counts["parse_none"]
-    print(f"A row of dag that a parse writes, and no pin holds: {parse:,.0f} more, of {counts['parse_real']:,.0f} for a statement that"
-          " writes one.\n")  # fmt: skip
+    print(f"A row of dag that a parse writes, and no pin holds: {parse:,.0f} more, of {counts['parse_real']:,.0f} for the two statements"
+          " that lock and write one; PostgreSQL locks a row for any BEFORE UPDATE trigger.\n")  # fmt: skip
     share = parse / counts["parse_real"]
     print(verdict("within 1 % of what a parse writes of dag", f"{share:.2%}", share <= GUARD_PARSE))
     ratio = added["pin"] / added["empty"]
