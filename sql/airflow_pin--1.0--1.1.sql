@@ -35,6 +35,84 @@ COMMENT ON COLUMN airflow_pin.pinned_version.airflow_revision IS
 COMMENT ON COLUMN airflow_pin.pinned_version.content_updated_at IS
 'When Airflow had last written the serialized DAG (its last_updated) when pinned; NULL: not known. With airflow_revision it tells what a migration has changed since.';
 
+ALTER TABLE airflow_pin.pinned_version ADD COLUMN schedule_chosen boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN airflow_pin.pinned_version.schedule_chosen IS
+'Was schedule given to pin(), so that the next pin keeps it, or did pin() take the pinned version''s because it can be held?';
+
+CREATE TABLE airflow_pin.held_schedule (
+    dag_id        text COLLATE "C" PRIMARY KEY,
+    removed_since timestamptz,
+    failure       text,
+    failed_at     timestamptz
+);
+COMMENT ON TABLE airflow_pin.held_schedule IS
+'What there is to say of DAGs whose pin holds the schedule, too; no row: nothing. Written when Airflow''s row of dag is.';
+COMMENT ON COLUMN airflow_pin.held_schedule.dag_id IS 'The DAG that is pinned.';
+COMMENT ON COLUMN airflow_pin.held_schedule.removed_since IS
+'Since when Airflow has not found the DAG in its file any more; NULL: it is there.';
+COMMENT ON COLUMN airflow_pin.held_schedule.failure IS
+'Why the schedule could not be held when the row of dag was written last; NULL: it was held.';
+COMMENT ON COLUMN airflow_pin.held_schedule.failed_at IS 'When that was first so; NULL: it was held.';
+
+CREATE TABLE airflow_pin.schedule_due (
+    dag_id text COLLATE "C" NOT NULL,
+    event  text NOT NULL CHECK (event OPERATOR(pg_catalog.=) ANY (ARRAY['begun', 'ended', 'missed'])),
+    at     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+CREATE INDEX schedule_due_dag_id_idx ON airflow_pin.schedule_due (dag_id);
+COMMENT ON TABLE airflow_pin.schedule_due IS
+'DAGs whose pin holds the schedule, and whose row of Airflow''s dag is to be looked at: at commit, after which the row is gone.';
+COMMENT ON COLUMN airflow_pin.schedule_due.dag_id IS 'The DAG that is pinned.';
+COMMENT ON COLUMN airflow_pin.schedule_due.event IS
+'begun or ended: a run has; missed: the row of dag was locked, and is set right when it is written next.';
+COMMENT ON COLUMN airflow_pin.schedule_due.at IS 'When that was.';
+
+CREATE TABLE airflow_pin.extension_update (
+    version    text PRIMARY KEY,
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE airflow_pin.extension_update IS
+'When the extension was updated to a release: sessions that began before may have the library of an earlier one. No row for the release that was installed first.';
+COMMENT ON COLUMN airflow_pin.extension_update.version IS 'The release, as 1.1.';
+COMMENT ON COLUMN airflow_pin.extension_update.updated_at IS 'When ALTER EXTENSION airflow_pin UPDATE was run.';
+INSERT INTO airflow_pin.extension_update (version) VALUES ('1.1');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.held_schedule', '');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.schedule_due', '');
+SELECT pg_catalog.pg_extension_config_dump('airflow_pin.extension_update', '');
+GRANT SELECT ON airflow_pin.held_schedule, airflow_pin.schedule_due, airflow_pin.extension_update TO pg_monitor;
+
+CREATE FUNCTION airflow_pin.hold_schedule() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_hold_schedule';
+COMMENT ON FUNCTION airflow_pin.hold_schedule() IS
+'Trigger of dag: schedule and limits of a DAG whose pin holds them become those of the pinned version, and a later commit that cannot be parsed or lacks the DAG does not stop it. Raises nothing.';
+
+CREATE FUNCTION airflow_pin.settle_schedule() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_settle_schedule';
+COMMENT ON FUNCTION airflow_pin.settle_schedule() IS
+'Trigger of pinned_version and schedule_due: at commit, sets the next run of a DAG right in dag, unless that row is locked.';
+
+REVOKE ALL ON FUNCTION airflow_pin.hold_schedule(), airflow_pin.settle_schedule() FROM PUBLIC;
+-- Who may attach the triggers of 1.0 may attach the new one.
+DO $$
+DECLARE
+    held record;
+BEGIN
+    FOR held IN SELECT r.grantee, r.is_grantable FROM pg_catalog.pg_proc AS p, pg_catalog.aclexplode(p.proacl) AS r
+        WHERE p.oid OPERATOR(pg_catalog.=) 'airflow_pin.end_clean()'::pg_catalog.regprocedure::pg_catalog.oid
+          AND r.grantee OPERATOR(pg_catalog.<>) p.proowner
+    LOOP
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION airflow_pin.hold_schedule() TO %s%s',
+            CASE WHEN held.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC'
+                 ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(held.grantee)) END,
+            CASE WHEN held.is_grantable THEN ' WITH GRANT OPTION' END);
+    END LOOP;
+END $$;
+
+CREATE CONSTRAINT TRIGGER settle_schedule AFTER INSERT OR UPDATE OR DELETE ON airflow_pin.pinned_version
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION airflow_pin.settle_schedule();
+CREATE CONSTRAINT TRIGGER settle_schedule AFTER INSERT ON airflow_pin.schedule_due
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION airflow_pin.settle_schedule();
+
 -- A function with another argument is another function. Who may call the old one may call the new one.
 CREATE FUNCTION airflow_pin.pin(
         dag_id text,
@@ -50,7 +128,7 @@ CREATE FUNCTION airflow_pin.pin(
         schedule text DEFAULT NULL)
     RETURNS airflow_pin.pinned_version LANGUAGE c AS 'MODULE_PATHNAME', 'airflow_pin_pin_1_1';
 COMMENT ON FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text, text) IS
-'Holds new runs of a DAG at a version (NULL: the one that was parsed at bundle_version, or without that the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. on_mismatch, run_types, allow_override and reruns that are not given stay what they are in the pin in force, which a NOTICE names; without one the pin is rewrite, of all run types, without override, and leaves re-runs to Airflow. run_types => {} means all. Returns the pin. valid_from in the future schedules the move. With a number, bundle_version names another commit that the DAG had under that version; a NOTICE says where new runs, or runs of the version, have another commit than the one that is proven and pinned. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 the DAG is not parsed at that commit or is not known to have had it under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, 22023 unknown on_mismatch, run type, reruns or schedule, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 42501 Airflow''s tables have several owners, or their schema has another one, 22004 dag_id is NULL, 40001 the transaction''s snapshot is older than the last change of the DAG''s pins (not under READ COMMITTED).';
+'Holds new runs of a DAG at a version (NULL: the one that was parsed at bundle_version, or without that the latest now) and its commit; pinning again moves the pin, and changes nothing where all is the same. on_mismatch, run_types, allow_override, reruns and a schedule that was given once, where they are not given, stay what they are in the pin in force, which a NOTICE names; without one the pin is rewrite, of all run types, without override, and leaves re-runs to Airflow. schedule: pinned (schedule and limits are the pinned version''s, too) or latest (they are the latest version''s, as Airflow has it); never given, it is pinned where that can be held, and else latest, with a WARNING where the two schedules differ. run_types => {} means all. Returns the pin. valid_from in the future schedules the move. With a number, bundle_version names another commit that the DAG had under that version; a NOTICE says where new runs, or runs of the version, have another commit than the one that is proven and pinned. reruns => pinned refuses re-runs of existing runs at any other version or commit. Errors: 42704 no such DAG, P0002 no such version, 02000 the DAG is not parsed at that commit or is not known to have had it under that version, 0A000 rewrite of a DAG whose bundle is not versioned or whose tasks cannot be computed, or schedule pinned where it cannot be, 22023 unknown on_mismatch, run type, reruns or schedule, or schedule pinned for a pin that does not rewrite scheduled runs, 22008 expires_at in the past or not after valid_from, 55000 not attached or not enabled, or schedule pinned before attach() was called after an update, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none, 42501 Airflow''s tables have several owners, or their schema has another one, 22004 dag_id is NULL, 40001 the transaction''s snapshot is older than the last change of the DAG''s pins (not under READ COMMITTED).';
 DO $$
 DECLARE
     held record;
@@ -71,10 +149,39 @@ BEGIN
 END $$;
 DROP FUNCTION airflow_pin.pin(text, integer, text, text, timestamptz, text[], boolean, timestamptz, text, text);
 
+-- A function with another result is another function, too, under the same name: rights are given again.
+DO $$
+DECLARE
+    grants CONSTANT pg_catalog.text[] := ARRAY(
+        SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION airflow_pin.pins() TO %s%s',
+            CASE WHEN r.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN 'PUBLIC'
+                 ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(r.grantee)) END,
+            CASE WHEN r.is_grantable THEN ' WITH GRANT OPTION' END)
+        FROM pg_catalog.pg_proc AS p, pg_catalog.aclexplode(p.proacl) AS r
+        WHERE p.oid OPERATOR(pg_catalog.=) 'airflow_pin.pins()'::pg_catalog.regprocedure::pg_catalog.oid
+          AND r.grantee OPERATOR(pg_catalog.<>) p.proowner);
+    given pg_catalog.text;
+BEGIN
+    DROP FUNCTION airflow_pin.pins();
+    CREATE FUNCTION airflow_pin.pins(
+            OUT dag_id text, OUT pinned_version integer, OUT latest_version integer,
+            OUT versions_behind integer, OUT on_mismatch text, OUT bundle_version text,
+            OUT pinned_by name, OUT pinned_at timestamptz, OUT expires_at timestamptz,
+            OUT reason text, OUT drift text[], OUT schedule text)
+        RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'airflow_pin_pins_1_1';
+    REVOKE ALL ON FUNCTION airflow_pin.pins() FROM PUBLIC;
+    FOREACH given IN ARRAY grants LOOP
+        EXECUTE given;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION airflow_pin.pins() IS
+'The pins in force, by dag_id, beside each DAG''s latest version: versions_behind is the difference of the two numbers, NULL as is latest_version where Airflow has no version of the DAG any more. The other columns are as in pinned_version. drift names what differs between the two: newer_version, tasks_differ (where diff() shows a task), schedule_differs, content_changed (the DAG file, or the pinned version itself, is not what it was when pinned), bundle_unversioned; and why the next run that the pin holds would fail, as resolve() says in words: version_missing (the version, or its serialized DAG), changed_in_place (something else than a parse or a migration has changed the pinned version), bundle_moved (the DAG is in another bundle than the pinned commit), not_computable (its task instances). schedule_not_held: the schedule in force is not the pinned version''s; of a DAG that has schedule pinned, import_error: a later commit of its file cannot be parsed, and dag_removed: a later commit has the DAG no more. Where Airflow''s tables are locked, missing or not understood, it is {unknown} alone. Waits for no lock. A name that a release adds comes at the end.';
+
+COMMENT ON FUNCTION airflow_pin.diff(text, integer, integer) IS
+'What changes between two versions of a DAG. kind: task_added, task_removed, task_changed (item is task_id.field), schedule, setting; values are as in the serialized DAG, NULL where a side has none; items "in words" and "limits in words" have schedule and limits as sentences. No rows where nothing differs, or for a NULL. Errors: 42704 no such DAG, P0002 no such version, or its serialized DAG is gone, 0A000 serialized in an unknown format, 22P02 or 22P05 no JSON that PostgreSQL can hold, 54000 larger than can be read, 42P01 no Airflow 3 tables, 3F000 several schemas have Airflow tables, or airflow_pin.airflow_schema names one that has none.';
+
 COMMENT ON FUNCTION airflow_pin.status() IS
 'Are pins in force? One row an item: in_force (the answer: yes only if a run that a role with the right to insert runs inserts now into any pinned DAG would be held, no, or unknown where nothing is known to keep it from that but the revision of Airflow is not known), extension, library, airflow_schema, airflow_revision, each trigger on Airflow''s tables (present, missing or disabled), enabled, unpinned_dags, version_guard (on or off: are pinned versions kept; the detail names who holds the lock of migrations, and the statement that ends that), pins, changed_pins (how many pinned versions were changed in place or deleted, and of which DAGs). state says how it is, detail what that means and how to mend it. Never waits for a lock.';
-COMMENT ON FUNCTION airflow_pin.pins() IS
-'The pins in force, by dag_id, beside each DAG''s latest version: versions_behind is the difference of the two numbers, NULL as is latest_version where Airflow has no version of the DAG any more. The other columns are as in pinned_version. drift names what differs between the two: newer_version, tasks_differ (where diff() shows a task), schedule_differs, content_changed (the DAG file, or the pinned version itself, is not what it was when pinned), bundle_unversioned; and why the next run that the pin holds would fail, as resolve() says in words: version_missing (the version, or its serialized DAG), changed_in_place (something else than a parse or a migration has changed the pinned version), bundle_moved (the DAG is in another bundle than the pinned commit), not_computable (its task instances). Where Airflow''s tables are locked, missing or not understood, it is {unknown} alone. Waits for no lock. A name that a release adds comes at the end.';
 
 CREATE PROCEDURE airflow_pin.await_commit(
         dag_id text,

@@ -26,17 +26,44 @@
 
 /* What attach() puts on Airflow's tables. Without column lists and WHEN: see doc/internals.md. */
 const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
-	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_WRITE_ROW, "BEFORE INSERT OR UPDATE"},
-	{"task_instance", "adopt_version", "airflow_pin_adopt", BEFORE_INSERT_ROW, "BEFORE INSERT"},
+	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_WRITE_ROW, "BEFORE INSERT OR UPDATE", false},
+	{"task_instance", "adopt_version", "airflow_pin_adopt", BEFORE_INSERT_ROW, "BEFORE INSERT", false},
 	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW,
-	 "BEFORE UPDATE"},
-	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
-	{"dag_code", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE"},
-	{"serialized_dag", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
-	{"dag_version", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
-	{"dag_code", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE"},
-	{"dag_version", "end_clean", "airflow_pin_end_clean", AFTER_DELETE_STATEMENT, "AFTER DELETE"},
+	 "BEFORE UPDATE", false},
+	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE", false},
+	{"dag_code", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE", false},
+	{"serialized_dag", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE", false},
+	{"dag_version", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE", false},
+	{"dag_code", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE", false},
+	{"dag_version", "end_clean", "airflow_pin_end_clean", AFTER_DELETE_STATEMENT, "AFTER DELETE", false},
+	{"dag", "hold_schedule", "airflow_pin_hold", BEFORE_UPDATE_ROW, "BEFORE UPDATE",
+	 true},
 };
+
+static Oid
+trigger_function(const AttachedTrigger *trigger)
+{
+	List *name = list_make2(makeString(PIN_SCHEMA), makeString(pstrdup(trigger->function)));
+
+	return LookupFuncName(name, 0, NULL, true);
+}
+
+/* Have the SQL objects the trigger's function? Not where they are of an earlier release. */
+bool
+attached_trigger_exists(const AttachedTrigger *trigger)
+{
+	return OidIsValid(trigger_function(trigger));
+}
+
+/* The trigger with that function. */
+const AttachedTrigger *
+attached_trigger(const char *function)
+{
+	for (int i = 0; i < ATTACHED_TRIGGERS; i++)
+		if (strcmp(attached_triggers[i].function, function) == 0)
+			return &attached_triggers[i];
+	elog(ERROR, "no trigger has function \"%s\"", function);
+}
 
 /* Does a trigger with that pg_trigger.tgenabled fire in sessions of that session_replication_role? */
 bool
@@ -66,8 +93,7 @@ AttachState
 airflow_trigger_state(Oid relation, const AttachedTrigger *trigger, bool replica,
 					  char **trigger_name)
 {
-	List *name = list_make2(makeString(PIN_SCHEMA), makeString(pstrdup(trigger->function)));
-	Oid function = LookupFuncName(name, 0, NULL, true);
+	Oid function = trigger_function(trigger);
 	AttachState state = ATTACH_MISSING;
 	Relation pg_trigger;
 	ScanKeyData key;

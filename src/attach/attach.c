@@ -15,6 +15,7 @@
 #include "airflow_pin.h"
 #include "attach/dump_rights.h"
 #include "attach/next_ids.h"
+#include "attach/old_sessions.h"
 #include "attach/own_triggers.h"
 #include "relation/relation.h"
 #include "relation/table_ddl.h"
@@ -84,6 +85,8 @@ add_trigger(TableDdl *ddl, const char *schema, const AttachedTrigger *trigger)
 
 	if (state == ATTACH_PRESENT)
 		return;
+	if (trigger->came_with_update)
+		require_new_sessions(trigger->table);
 	if (state == ATTACH_DISABLED)
 		table_ddl_add(ddl, trigger->table, relation,
 					  psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), table));
@@ -116,9 +119,11 @@ prepare_attach(TableDdl *ddl)
 	require_columns(&tables);
 	refuse_second_schema(ddl->schema);
 	for (int i = 0; i < ATTACHED_TRIGGERS; i++)
-		add_trigger(ddl, ddl->schema, &attached_triggers[i]);
+		if (attached_trigger_exists(&attached_triggers[i]))
+			add_trigger(ddl, ddl->schema, &attached_triggers[i]);
 	for (int i = 0; i < OWN_TRIGGERS; i++)
-		mend_own_trigger(ddl, &own_triggers[i]);
+		if (own_trigger_exists(&own_triggers[i]))
+			mend_own_trigger(ddl, &own_triggers[i]);
 	next_ids_advance();
 	dump_rights_grant(tables.dag_run);
 }

@@ -90,7 +90,7 @@ own_triggers_obstacle(bool replica)
 	const char *table;
 
 	for (int i = 0; i < OWN_TRIGGERS; i++)
-		if (!own_trigger_fires(&own_triggers[i], replica))
+		if (!own_triggers[i].came_with_update && !own_trigger_fires(&own_triggers[i], replica))
 			return psprintf(
 				"Trigger \"%s\" on the extension's own table %s is disabled, or does not "
 				"fire for what replication brings.",
@@ -139,6 +139,8 @@ attached_triggers_obstacle(Oid namespace, bool replica, const char **hint)
 		Oid table = get_relname_relid(attached->table, namespace);
 		ListCell *cell;
 
+		if (attached->came_with_update)
+			continue;
 		*hint = "Run: SELECT airflow_pin.attach();";
 		obstacle = trigger_obstacle(table, attached->table, attached, replica);
 		if (obstacle != NULL || get_rel_relkind(table) != RELKIND_PARTITIONED_TABLE ||

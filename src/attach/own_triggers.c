@@ -18,9 +18,11 @@
 #include "relation/relation.h"
 
 const OwnTrigger own_triggers[OWN_TRIGGERS] = {
-	{"run_decision", "reconcile_run", false},
-	{"pinned_version", "announce_pins", true},
-	{"pinned_version", "announce_truncate", true},
+	{"run_decision", "reconcile_run", false, false},
+	{"pinned_version", "announce_pins", true, false},
+	{"pinned_version", "announce_truncate", true, false},
+	{"pinned_version", "settle_schedule", false, true},
+	{"schedule_due", "settle_schedule", false, true},
 };
 
 /* When it fires: pg_trigger.tgenabled. A trigger that is gone never does. */
@@ -43,6 +45,13 @@ fires_on(const OwnTrigger *trigger)
 	systable_endscan(scan);
 	table_close(pg_trigger, AccessShareLock);
 	return enabled;
+}
+
+/* Have the SQL objects the trigger's table? Not where they are of an earlier release. */
+bool
+own_trigger_exists(const OwnTrigger *trigger)
+{
+	return !trigger->came_with_update || pin_relation_exists("schedule_due");
 }
 
 bool

@@ -16,6 +16,7 @@
 #include "command/find_version.h"
 #include "dag/serialized_dag.h"
 #include "dag/version.h"
+#include "hold/schedule_words.h"
 #include "util/jsonb_member.h"
 #include "util/result_rows.h"
 
@@ -168,6 +169,24 @@ compare_tasks(FunctionCallInfo fcinfo, JsonbContainer *tasks, JsonbContainer *ot
 	}
 }
 
+/* A row whose values are sentences; none where they are the same. */
+static void
+words_differ(FunctionCallInfo fcinfo, const char *kind, const char *item, char *from, char *to)
+{
+	JsonbValue values[2];
+	char *words[] = {from, to};
+
+	if (from == NULL || to == NULL || strcmp(from, to) == 0)
+		return;
+	for (int i = 0; i < 2; i++)
+	{
+		values[i].type = jbvString;
+		values[i].val.string.val = words[i];
+		values[i].val.string.len = strlen(words[i]);
+	}
+	emit(fcinfo, kind, item, &values[0], &values[1]);
+}
+
 /* The version whose content is being read. */
 typedef struct VersionRead
 {
@@ -236,6 +255,8 @@ airflow_pin_diff(PG_FUNCTION_ARGS)
 	compare_tasks(fcinfo, json_child(to_dag, "tasks"), json_child(from_dag, "tasks"), "task_added",
 				  false);
 	compare_objects(fcinfo, NULL, from_dag, to_dag, dag_member_differs);
+	words_differ(fcinfo, "schedule", "in words", schedule_words(from), schedule_words(to));
+	words_differ(fcinfo, "setting", "limits in words", limit_words(from), limit_words(to));
 	compare_objects(fcinfo, "task_defaults",
 					json_child(json_child(&from->root, "client_defaults"), "tasks"),
 					json_child(json_child(&to->root, "client_defaults"), "tasks"), default_differs);

@@ -13,6 +13,7 @@
 #include "airflow/tables.h"
 #include "command/find_version.h"
 #include "command/pin_check.h"
+#include "command/pin_schedule.h"
 #include "command/pin_settings.h"
 #include "dag/commit.h"
 #include "dag/version.h"
@@ -184,6 +185,7 @@ pin(FunctionCallInfo fcinfo, bool keep_settings)
 		kept = settings_keep(spec.dag_id, &spec.settings);
 	find_version(&tables, fcinfo, &spec, &found);
 	check_rewrite(&tables, &spec);
+	choose_schedule(&tables, &spec);
 	notice_callbacks(&spec, found.version.bundle_version);
 	if (!pin_store_same(&spec, &result))
 	{
@@ -216,7 +218,8 @@ airflow_pin_pin(PG_FUNCTION_ARGS)
 }
 
 /*
- * pin(), where a setting that is not given stays what it is in the pin in force: the same arguments.
+ * pin(), where a setting that is not given stays what it is in the pin in force: the same arguments, and
+ * schedule.
  */
 Datum
 airflow_pin_pin_1_1(PG_FUNCTION_ARGS)

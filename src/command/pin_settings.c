@@ -92,11 +92,12 @@ settings_from_arguments(FunctionCallInfo fcinfo, PinSettings *settings, bool kee
 	if (settings->reruns != NULL)
 		check_reruns(settings->reruns);
 	settings->schedule = keep ? text_argument(fcinfo, 10) : "latest";
+	settings->schedule_chosen = keep && settings->schedule != NULL;
 	if (settings->schedule != NULL)
 		check_schedule(settings->schedule);
 }
 
-/* The settings of a pin of which nothing else is said. */
+/* The settings of a pin of which nothing else is said; for schedule see choose_schedule(). */
 static void
 use_defaults(PinSettings *settings)
 {
@@ -104,8 +105,6 @@ use_defaults(PinSettings *settings)
 		settings->on_mismatch = "rewrite";
 	if (settings->reruns == NULL)
 		settings->reruns = "airflow";
-	if (settings->schedule == NULL)
-		settings->schedule = "latest";
 	settings->run_types_given = settings->allow_override_given = true;
 }
 
@@ -171,6 +170,13 @@ settings_keep(const char *dag_id, PinSettings *settings)
 		settings->reruns = now.reruns;
 		if (strcmp(now.reruns, "airflow") != 0)
 			add_kept(&kept, "reruns", now.reruns);
+	}
+	if (settings->schedule == NULL && now.schedule_chosen)
+	{
+		settings->schedule = now.schedule;
+		settings->schedule_chosen = true;
+		if (strcmp(now.schedule, "pinned") != 0)
+			add_kept(&kept, "schedule", now.schedule);
 	}
 	use_defaults(settings);
 	return kept.len > 0 ? kept.data : NULL;

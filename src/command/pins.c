@@ -18,7 +18,9 @@
 #include "airflow/schema.h"
 #include "airflow/tables.h"
 #include "dag/version.h"
+#include "hold/hold_drift.h"
 #include "pin/pin.h"
+#include "pin/pin_store.h"
 #include "relation/relation.h"
 #include "run/decide.h"
 #include "run/drift.h"
@@ -27,7 +29,11 @@
 #include "util/query.h"
 #include "util/result_rows.h"
 
+/* Columns of the result; that of 1.0 has one fewer. */
+#define RESULT_COLUMNS 12
+
 PG_FUNCTION_INFO_V1(airflow_pin_pins);
+PG_FUNCTION_INFO_V1(airflow_pin_pins_1_1);
 
 /* Columns of the query of pins(). */
 enum
@@ -39,7 +45,8 @@ enum
 	PIN_BY,
 	PIN_AT,
 	PIN_EXPIRES,
-	PIN_REASON
+	PIN_REASON,
+	PIN_SCHEDULE
 };
 
 /* The pins in force, as the owner of pinned_version. */
@@ -49,9 +56,11 @@ read_pins_in_force(void)
 	OwnerScope scope;
 
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
-	query_run("SELECT DISTINCT ON (dag_id) dag_id, version_number, on_mismatch, bundle_version,"
-			  " pinned_by, pinned_at, expires_at, reason FROM airflow_pin.pinned_version"
-			  " WHERE " PIN_RULES " ORDER BY dag_id, valid_from DESC",
+	query_run(psprintf("SELECT DISTINCT ON (dag_id) dag_id, version_number, on_mismatch,"
+					   " bundle_version, pinned_by, pinned_at, expires_at, reason, %s"
+					   " FROM airflow_pin.pinned_version"
+					   " WHERE " PIN_RULES " ORDER BY dag_id, valid_from DESC",
+					   pin_store_has_schedule() ? "schedule" : "'latest'"),
 			  NULL, false, 0);
 	owner_scope_leave(&scope);
 }
@@ -66,6 +75,21 @@ typedef struct PinRow
 	Drift drift;
 } PinRow;
 
+/* What there is to say of the schedule that is in force. */
+static void
+find_schedule_drift(PinRow *row, const Pin *pin)
+{
+	DagVersion pinned;
+	HoldDrift found;
+
+	if (!version_by_id(row->tables, &pin->dag_version_id, &pinned))
+		return;
+	hold_drift(row->tables, row->dag_id, pin->hold_schedule, &pinned, &row->latest, &found);
+	drift_add(&row->drift, found.schedule_not_held, "schedule_not_held");
+	drift_add(&row->drift, found.import_error, "import_error");
+	drift_add(&row->drift, found.dag_removed, "dag_removed");
+}
+
 /* GuardedCall: compare the pin with Airflow's tables. */
 static void
 compare_pin(void *arg)
@@ -78,7 +102,10 @@ compare_pin(void *arg)
 	if (pin == NULL)
 		return; /* it ended just now */
 	if (row->has_latest)
+	{
 		drift_find(row->tables, row->dag_id, pin, &row->latest, &row->drift);
+		find_schedule_drift(row, pin);
+	}
 	else
 		drift_add(&row->drift, true, FAILURE_MISSING);
 }
@@ -100,9 +127,9 @@ emit_pin(FunctionCallInfo fcinfo, SPITupleTable *table, uint64 row, const Airflo
 	PinRow pin = {.tables = tables, .dag_id = SPI_getvalue(tuple, table->tupdesc, PIN_DAG_ID)};
 	static const int copied[][2] = {{PIN_DAG_ID, 0},  {PIN_VERSION, 1}, {PIN_ON_MISMATCH, 4},
 									{PIN_COMMIT, 5},  {PIN_BY, 6},		{PIN_AT, 7},
-									{PIN_EXPIRES, 8}, {PIN_REASON, 9}};
-	Datum values[11] = {0};
-	bool nulls[11] = {false};
+									{PIN_EXPIRES, 8}, {PIN_REASON, 9},	{PIN_SCHEDULE, 11}};
+	Datum values[RESULT_COLUMNS] = {0};
+	bool nulls[RESULT_COLUMNS] = {false};
 
 	for (int i = 0; i < (int) lengthof(copied); i++)
 		values[copied[i][1]] =
@@ -135,8 +162,8 @@ find_tables(void *arg)
  * pins(). What is pinned, it knows from its own tables: a migration that has locked Airflow's, or
  * whatever else keeps them from being read, must not hide the pins from who watches them.
  */
-Datum
-airflow_pin_pins(PG_FUNCTION_ARGS)
+static Datum
+pins(FunctionCallInfo fcinfo)
 {
 	AirflowTables tables;
 	ErrorData *error;
@@ -160,4 +187,18 @@ airflow_pin_pins(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/* pins() of 1.0, without column schedule. */
+Datum
+airflow_pin_pins(PG_FUNCTION_ARGS)
+{
+	return pins(fcinfo);
+}
+
+/* pins() */
+Datum
+airflow_pin_pins_1_1(PG_FUNCTION_ARGS)
+{
+	return pins(fcinfo);
 }

@@ -12,6 +12,7 @@
 #include "airflow/tables.h"
 #include "command/find_version.h"
 #include "command/pin_check.h"
+#include "command/pin_schedule.h"
 #include "dag/commit.h"
 #include "dag/version.h"
 #include "pin/pin_store.h"
@@ -161,6 +162,7 @@ airflow_pin_rollback(PG_FUNCTION_ARGS)
 	restores = spec_of_rollback(&tables, has_past ? &past : NULL, &spec, &version);
 	spec.reason = text_argument(fcinfo, 1);
 	check_rewrite(&tables, &spec);
+	choose_schedule_of_rollback(&tables, &spec);
 	if (pin_store_scheduled(spec.dag_id))
 		ereport(NOTICE, (errmsg("a move of the pin of DAG \"%s\" is still scheduled", spec.dag_id),
 						 errhint("unpin() removes scheduled pins.")));

@@ -152,6 +152,16 @@ required_column(HeapTuple tuple, TupleDesc desc, int column)
 	return value;
 }
 
+/* Has the DAG the pinned version's schedule, too? Never where the SQL objects are those of 1.0. */
+static bool
+holds_schedule(HeapTuple tuple, TupleDesc desc)
+{
+	if (desc->natts < COLUMN_SCHEDULE)
+		return false;
+	return strcmp(TextDatumGetCString(required_column(tuple, desc, COLUMN_SCHEDULE)), "pinned") ==
+		   0;
+}
+
 /* The SQL objects of 1.0 have not all of it. */
 static void
 read_content(PinnedContent *content, HeapTuple tuple, TupleDesc desc)
@@ -185,6 +195,7 @@ pin_from_tuple(Pin *pin, HeapTuple tuple, TupleDesc desc)
 	pin->version_number = DatumGetInt32(required_column(tuple, desc, COLUMN_VERSION_NUMBER));
 	pin->allow_override = DatumGetBool(required_column(tuple, desc, COLUMN_ALLOW_OVERRIDE));
 	pin->hold_reruns = strcmp(reruns, "pinned") == 0;
+	pin->hold_schedule = holds_schedule(tuple, desc);
 	if (!on_mismatch_from_name(on_mismatch, &action))
 		raise_unusable(tuple, desc, COLUMN_ON_MISMATCH, psprintf("\"%s\"", on_mismatch));
 	pin->on_mismatch = action;

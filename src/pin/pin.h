@@ -52,7 +52,8 @@ typedef struct Pin
 	uint8 on_mismatch;
 	uint8 run_types;
 	bool allow_override;
-	bool hold_reruns; /* reruns => 'pinned' */
+	bool hold_reruns;	/* reruns => 'pinned' */
+	bool hold_schedule; /* schedule => 'pinned' */
 	char *bundle_name;
 	char *bundle_version;
 	PinnedContent content;

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "airflow_pin.h"
 #include "pin/pin.h"
@@ -24,6 +25,20 @@ run_as_owner(KeptPlan *plan, const char *sql, QueryArgs *args, long limit)
 	owner_scope_enter(&scope, pin_relation("pinned_version"));
 	query_run_kept(plan, sql, args, limit);
 	owner_scope_leave(&scope);
+}
+
+/* Has pinned_version the columns that came with 1.1? The library is newer than the SQL objects if not. */
+bool
+pin_store_has_schedule(void)
+{
+	return get_attnum(pin_relation("pinned_version"), "schedule_chosen") != InvalidAttrNumber;
+}
+
+/* The columns of 1.1 in a list of columns, behind others; of a table that may lack them, what they stand for. */
+static const char *
+schedule_columns(void)
+{
+	return pin_store_has_schedule() ? ", schedule, schedule_chosen" : ", 'latest', false";
 }
 
 /*
@@ -218,6 +233,9 @@ settings_of_row(PinSettings *settings, int column)
 	if (isnull)
 		settings->run_types = (Datum) 0;
 	settings->run_types_given = settings->allow_override_given = true;
+	/* pins of 1.0, also in history, have Airflow's own schedule */
+	settings->schedule = row_is_null(0, column + 4) ? "latest" : row_text(0, column + 4);
+	settings->schedule_chosen = !row_is_null(0, column + 5) && row_bool(0, column + 5);
 }
 
 /* The settings of the pin that rules the DAG now. False: none does. */
@@ -229,9 +247,10 @@ pin_store_settings(const char *dag_id, PinSettings *settings)
 
 	arg_text(&args, dag_id);
 	run_as_owner(&plan,
-				 "SELECT on_mismatch, reruns, allow_override, run_types"
-				 " FROM airflow_pin.pinned_version WHERE dag_id = $1 AND " PIN_RULES
-				 " ORDER BY valid_from DESC LIMIT 1",
+				 psprintf("SELECT on_mismatch, reruns, allow_override, run_types%s"
+						  " FROM airflow_pin.pinned_version WHERE dag_id = $1 AND " PIN_RULES
+						  " ORDER BY valid_from DESC LIMIT 1",
+						  schedule_columns()),
 				 &args, 1);
 	if (SPI_processed == 0)
 		return false;
@@ -250,11 +269,15 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 
 	arg_datum(&args, INT8OID, Int64GetDatum(history_id));
 	run_as_owner(&plan,
-				 "SELECT p.version_number, p.dag_version_id, p.bundle_name, p.bundle_version,"
-				 " p.dag_hash, p.source_code_hash, p.on_mismatch, p.reruns, p.allow_override,"
-				 " p.run_types, p.airflow_revision, p.content_updated_at"
-				 " FROM airflow_pin.pin_history h, LATERAL jsonb_populate_record("
-				 "NULL::airflow_pin.pinned_version, h.pin) p WHERE h.id = $1 AND h.pin IS NOT NULL",
+				 psprintf("SELECT p.version_number, p.dag_version_id, p.bundle_name,"
+						  " p.bundle_version, p.dag_hash, p.source_code_hash, p.on_mismatch,"
+						  " p.reruns, p.allow_override, p.run_types%s%s"
+						  " FROM airflow_pin.pin_history h, LATERAL jsonb_populate_record("
+						  "NULL::airflow_pin.pinned_version, h.pin) p"
+						  " WHERE h.id = $1 AND h.pin IS NOT NULL",
+						  schedule_columns(),
+						  pin_store_has_schedule() ? ", p.airflow_revision, p.content_updated_at"
+												   : ", NULL::text, NULL::timestamptz"),
 				 &args, 1);
 	if (SPI_processed == 0)
 		return false;
@@ -267,8 +290,8 @@ pin_store_spec(int64 history_id, PinSpec *spec, DagVersion *version)
 	spec->version = version;
 	settings_of_row(&spec->settings, 7);
 	spec->content.dag_hash = version->dag_hash;
-	spec->content.airflow_revision = row_text(0, 11);
-	spec->content.updated_at = row_timestamp(0, 12);
+	spec->content.airflow_revision = row_text(0, 13);
+	spec->content.updated_at = row_timestamp(0, 14);
 	spec->expires_at = DT_NOEND;
 	spec->valid_from = DT_NOBEGIN;
 	return true;
@@ -300,6 +323,8 @@ args_of_spec(QueryArgs *args, const PinSpec *spec)
 	else
 		arg_timestamp(args, spec->expires_at);
 	arg_text(args, spec->reason);
+	arg_text(args, spec->settings.schedule);
+	arg_datum(args, BOOLOID, BoolGetDatum(spec->settings.schedule_chosen));
 }
 
 /* The caller's copy of a row of pinned_version, in the context outside of SPI. */
@@ -323,16 +348,18 @@ pin_store_same(const PinSpec *spec, Datum *pin)
 	QueryArgs args = {0};
 
 	args_of_spec(&args, spec);
-	run_as_owner(&plan,
-				 "SELECT p FROM airflow_pin.pinned_version p WHERE dag_id = $1"
+	run_as_owner(
+		&plan,
+		psprintf("SELECT p FROM airflow_pin.pinned_version p WHERE dag_id = $1"
 				 " AND valid_from = coalesce($2, (SELECT max(r.valid_from)"
 				 " FROM airflow_pin.pinned_version r WHERE r.dag_id = $1"
 				 " AND " PIN_HAS_BEGUN "))"
 				 " AND (version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
-				 " source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at,"
-				 " reason) IS NOT DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-				 " $13, $14)",
-				 &args, 1);
+				 " source_code_hash, on_mismatch, run_types, reruns, allow_override,"
+				 " expires_at, reason%s) IS NOT DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10,"
+				 " $11, $12, $13, $14, $15, $16)",
+				 schedule_columns()),
+		&args, 1);
 	if (SPI_processed == 0)
 		return false;
 	*pin = returned_pin(0, 1);
@@ -363,6 +390,7 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 {
 	static KeptPlan delete_plan;
 	static KeptPlan insert_plan;
+	const bool has_schedule = pin_store_has_schedule();
 	QueryArgs args = {0};
 
 	arg_text(&args, spec->dag_id);
@@ -394,25 +422,26 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 		arg_timestamp(&args, spec->content.updated_at);
 	run_as_owner(
 		&insert_plan,
-		"WITH event AS (SELECT nextval('airflow_pin.pin_history_id_seq') AS id,"
-		" coalesce($2, clock_timestamp()) AS valid_from),"
-		" pin AS (INSERT INTO airflow_pin.pinned_version AS p (dag_id, valid_from,"
-		" version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
-		" source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at, reason,"
-		" history_id, airflow_revision, content_updated_at)"
-		" SELECT $1, event.valid_from, $3, $4, $5, $6, $7, $8, $9, $10,"
-		" $11, $12, $13, $14, event.id, $19, $20 FROM event WHERE $13 IS NULL OR $13 > "
-		"event.valid_from"
-		" RETURNING p, p.*),"
-		" history AS (INSERT INTO airflow_pin.pin_history (id, dag_id, event, reason,"
-		" from_version, to_version, from_bundle_version, to_bundle_version, valid_from,"
-		" expires_at, pin, restores)"
-		" SELECT history_id, dag_id, $15, reason, $16, version_number, $17, bundle_version,"
-		" valid_from, expires_at, to_jsonb(pin.p), $18 FROM pin)"
-		" SELECT pin.p, pg_notify('" PIN_CHANNEL "', json_build_object('event', $15,"
-		" 'dag_id', dag_id, 'from_version', $16, 'to_version', version_number,"
-		" 'bundle_version', bundle_version, 'valid_from', valid_from, 'by', pinned_by)::text)"
-		" FROM pin",
+		psprintf(
+			"WITH event AS (SELECT nextval('airflow_pin.pin_history_id_seq') AS id,"
+			" coalesce($2, clock_timestamp()) AS valid_from),"
+			" pin AS (INSERT INTO airflow_pin.pinned_version AS p (dag_id, valid_from,"
+			" version_number, dag_version_id, bundle_name, bundle_version, dag_hash,"
+			" source_code_hash, on_mismatch, run_types, reruns, allow_override, expires_at, reason,"
+			" history_id%1$s) SELECT $1, event.valid_from, $3, $4, $5, $6, $7, $8, $9, $10,"
+			" $11, $12, $13, $14, event.id%2$s FROM event WHERE $13 IS NULL OR $13 > "
+			"event.valid_from"
+			" RETURNING p, p.*),"
+			" history AS (INSERT INTO airflow_pin.pin_history (id, dag_id, event, reason,"
+			" from_version, to_version, from_bundle_version, to_bundle_version, valid_from,"
+			" expires_at, pin, restores)"
+			" SELECT history_id, dag_id, $17, reason, $18, version_number, $19, bundle_version,"
+			" valid_from, expires_at, to_jsonb(pin.p), $20 FROM pin)"
+			" SELECT pin.p, pg_notify('" PIN_CHANNEL "', json_build_object('event', $17,"
+			" 'dag_id', dag_id, 'from_version', $18, 'to_version', version_number,"
+			" 'bundle_version', bundle_version, 'valid_from', valid_from, 'by', pinned_by)::text)"
+			" FROM pin",
+			has_schedule ? ", schedule, schedule_chosen, airflow_revision, content_updated_at" : "", has_schedule ? ", $15, $16, $21, $22" : ""),
 		&args, 0);
 	if (SPI_processed == 0)
 		raise_expired(spec);

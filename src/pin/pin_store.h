@@ -20,6 +20,7 @@ typedef struct PinSettings
 	const char *on_mismatch; /* NULL: not given */
 	const char *reruns;		 /* NULL: not given */
 	const char *schedule;	 /* NULL: not given */
+	bool schedule_chosen;	 /* by somebody, and not by pin() for want of a choice */
 	Datum run_types;		 /* text[]; 0: all */
 	bool run_types_given;
 	bool allow_override;
@@ -49,6 +50,7 @@ typedef struct PastPin
 	bool has_no_end; /* it would rule for ever, if it were not moved */
 } PastPin;
 
+extern bool pin_store_has_schedule(void);
 extern void pin_store_lock(const char *dag_id);
 extern void pin_store_expire(const char *dag_id);
 extern void pin_store_expire_all(void);

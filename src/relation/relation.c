@@ -36,6 +36,15 @@ pin_relation(const char *name)
 	return relation;
 }
 
+/* Has the extension a table of that name? Not where its SQL objects are of an earlier release. */
+bool
+pin_relation_exists(const char *name)
+{
+	Oid schema = get_namespace_oid(PIN_SCHEMA, true);
+
+	return OidIsValid(schema) && OidIsValid(get_relname_relid(name, schema));
+}
+
 /* pg_class.relhasrules alone would say so until VACUUM after the last is dropped. */
 static bool
 has_rules(Oid relation)

@@ -10,6 +10,7 @@
 #include "nodes/pg_list.h"
 
 extern Oid pin_relation(const char *name);
+extern bool pin_relation_exists(const char *name);
 extern const char *table_obstacle(Oid relation);
 extern bool relation_is_table(Oid relation);
 extern void require_table(Oid relation, const char *schema, const char *name);

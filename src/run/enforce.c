@@ -25,6 +25,7 @@
 #include "airflow/dag_run_columns.h"
 #include "airflow/tables.h"
 #include "dag/version.h"
+#include "hold/settle.h"
 #include "instances/changed_run.h"
 #include "instances/rewritten_runs.h"
 #include "pin/cache.h"
@@ -433,6 +434,7 @@ enforce_pins(const NewRun *run, Oid relation, const PinList *cached, ErrorData *
 		return handle_error(&call, cache_error);
 
 	call.pin = pins_ruling(pins, GetCurrentTimestamp());
+	settle_after_insert(call.pin, relation, request.dag_id, request.run_type);
 	if (call.pin == NULL && airflow_pin_unpinned_dags == UNPINNED_ALLOW)
 		return run->tuple;
 	if (call.pin != NULL && (call.pin->run_types & request.run_type) == 0)

@@ -20,6 +20,7 @@
 
 #include "airflow/dag_run_columns.h"
 #include "airflow/migration.h"
+#include "hold/settle.h"
 #include "pin/cache.h"
 #include "pin/pin.h"
 #include "settings.h"
@@ -77,14 +78,14 @@ version_is_deleted(const RunUpdate *update)
  * pays for no more than the comparison of three columns.
  */
 static bool
-is_rerun(const RunUpdate *update)
+is_rerun(const RunUpdate *update, bool same_state)
 {
 	const DagRunColumns *columns = update->columns;
 	bool same_version = is_unchanged(update, columns->created_dag_version_id) &&
 						is_unchanged(update, columns->bundle_version);
 	char *after;
 
-	if (same_version && is_unchanged(update, columns->state))
+	if (same_version && same_state)
 		return false;
 	after = column_text(update, update->trigger->tg_newtuple, columns->state);
 	if (!state_is(after, "queued", "running") || version_is_deleted(update))
@@ -160,13 +161,19 @@ hold_rerun(TriggerData *trigger)
 	char *dag_id;
 	char *run_id;
 	char *run_type;
+	bool same_state;
 
 	update.columns = dag_run_columns(RelationGetRelid(trigger->tg_relation));
-	if (!airflow_pin_enabled || update.columns->missing != NULL || !is_rerun(&update))
+	if (!airflow_pin_enabled || update.columns->missing != NULL)
+		return trigger->tg_newtuple;
+	same_state = is_unchanged(&update, update.columns->state);
+	columns = *update.columns; /* SQL may run, and with it invalidations be received */
+	update.columns = &columns;
+	if (!same_state)
+		settle_after_update(&columns, update.desc, trigger->tg_trigtuple, trigger->tg_newtuple);
+	if (!is_rerun(&update, same_state))
 		return trigger->tg_newtuple;
 
-	columns = *update.columns;
-	update.columns = &columns;
 	dag_id = column_text(&update, trigger->tg_newtuple, columns.dag_id);
 	run_id = column_text(&update, trigger->tg_newtuple, columns.run_id);
 	run_type = column_text(&update, trigger->tg_newtuple, columns.run_type);

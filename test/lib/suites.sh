@@ -13,10 +13,11 @@ newest=${AIRFLOW_VERSIONS[-1]}
 differential_suites=("${AIRFLOW_VERSIONS[@]/#/differential-}")
 schedule_suites=("${AIRFLOW_VERSIONS[@]/#/schedule-}")
 commits_suites=("${AIRFLOW_VERSIONS[@]/#/commits-}")
+hold_suites=("${AIRFLOW_VERSIONS[@]/#/hold-}" "hold_live-$oldest" "hold_live-$newest")
 live_suites=("live-$oldest" "live-$newest")
 # shellcheck disable=SC2034
 all_suites=(regress isolation pgtap guard security upgrade docs server restore replication pg_upgrade crash faults leaks
-    races fuzz health "${differential_suites[@]}" "${schedule_suites[@]}" "${commits_suites[@]}" "${live_suites[@]}" pickles
+    races fuzz health "${differential_suites[@]}" "${schedule_suites[@]}" "${commits_suites[@]}" "${hold_suites[@]}" "${live_suites[@]}" pickles
     throttle migrations watch monitoring)
 
 # Seconds on two idle cores, with another suite beside it. Only the order matters, in which they start: the longest first,
@@ -25,6 +26,7 @@ declare -A suite_seconds=([migrations]=300 [watch]=250 [live-$newest]=240 [live-
     [health]=90 [monitoring]=90 [crash]=85 [fuzz]=75 [throttle]=70 [differential-3.0.6]=60 [differential-3.1.8]=60
     [differential-3.2.2]=60 [isolation]=35 [regress]=30 [guard]=30 [faults]=30 [server]=17 [restore]=15 [upgrade]=15
     [schedule-3.0.6]=80 [schedule-3.1.8]=80 [schedule-3.2.2]=80 [schedule-$newest]=80 [races]=60 [pickles]=30
+    [hold-3.0.6]=100 [hold-3.1.8]=100 [hold-3.2.2]=100 [hold-$newest]=100 [hold_live-$oldest]=300 [hold_live-$newest]=300
     [commits-3.0.6]=60 [commits-3.1.8]=60 [commits-3.2.2]=60 [commits-$newest]=60
     [security]=15 [replication]=12 [leaks]=10 [pgtap]=7 [docs]=7 [pg_upgrade]=1)
 
@@ -37,7 +39,7 @@ airflow_of() { # suite
         health) echo 2.10.5 2.11.2 "${AIRFLOW_VERSIONS[@]}" ;;
         differential-*) echo 2.10.5 "${1#*-}" ;;
         pickles) echo 2.11.2 "$oldest" "$newest" ;;
-        schedule-* | commits-* | live-*) echo "${1#*-}" ;;
+        schedule-* | commits-* | hold-* | hold_live-* | live-*) echo "${1#*-}" ;;
     esac
 }
 

@@ -6,7 +6,6 @@
 \set ECHO none
 CALL lab.two_versions('d');
 CREATE TABLE dag_tag (name varchar(100), dag_id varchar(250));
-ALTER TABLE dag ADD max_active_runs integer DEFAULT 16;
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS regress_hostile;
 CREATE ROLE regress_hostile;

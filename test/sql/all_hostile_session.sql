@@ -164,7 +164,7 @@ SELECT airflow_pin.attach();
 \echo :SQLSTATE
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION airflow_pin.enforce_run, airflow_pin.protect_version,
-    airflow_pin.keep_version, airflow_pin.end_clean TO regress_owner;
+    airflow_pin.keep_version, airflow_pin.end_clean, airflow_pin.hold_schedule TO regress_owner;
 SET ROLE regress_owner;
 SELECT airflow_pin.attach();
 RESET ROLE;

@@ -48,7 +48,7 @@ CALL lab.give_tables('regress_dump_owner');
 ALTER DATABASE :"DBNAME" OWNER TO regress_dump_owner;
 REVOKE ALL ON ALL TABLES IN SCHEMA airflow_pin FROM regress_dump_owner;
 GRANT EXECUTE ON FUNCTION airflow_pin.attach, airflow_pin.enforce_run, airflow_pin.adopt_version, airflow_pin.protect_version,
-    airflow_pin.keep_version, airflow_pin.end_clean TO regress_dump_owner;
+    airflow_pin.keep_version, airflow_pin.end_clean, airflow_pin.hold_schedule TO regress_dump_owner;
 SET ROLE regress_dump_owner;
 SELECT airflow_pin.attach();
 SELECT version_number FROM airflow_pin.pinned_version;

@@ -86,6 +86,7 @@ SELECT state, detail FROM lab.runs JOIN lab.decisions USING (run_id) WHERE run_i
 -- looks into the latest version.
 ALTER TABLE dag_run DROP triggering_user_name;
 ALTER TABLE dag_version DROP version_data;
+ALTER TABLE dag DROP next_dagrun_partition_key;
 CALL lab.two_versions('changed');
 CALL lab.commit('changed', 'c', lab.task('extract'), lab.task('load'));
 SELECT version_number FROM airflow_pin.pin('changed', 1);

@@ -4,7 +4,6 @@
 \i :abs_srcdir/fixtures/begin.sql
 SET client_min_messages = warning;
 TRUNCATE dag CASCADE;
-ALTER TABLE dag ADD max_active_runs integer;
 CREATE VIEW limits AS SELECT dag_id, max_active_runs FROM dag ORDER BY dag_id;
 RESET client_min_messages;
 INSERT INTO dag (dag_id, bundle_name, max_active_runs) VALUES ('few', 'b', 2), ('many', 'b', 16), ('none', 'b', NULL), ('some', 'b', 5);
