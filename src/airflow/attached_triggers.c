@@ -26,18 +26,23 @@
 
 /* What attach() puts on Airflow's tables. Without column lists and WHEN: see doc/internals.md. */
 const AttachedTrigger attached_triggers[ATTACHED_TRIGGERS] = {
-	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_WRITE_ROW, "BEFORE INSERT OR UPDATE", false},
-	{"task_instance", "adopt_version", "airflow_pin_adopt", BEFORE_INSERT_ROW, "BEFORE INSERT", false},
-	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW,
-	 "BEFORE UPDATE", false},
-	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE", false},
-	{"dag_code", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE", false},
-	{"serialized_dag", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE", false},
+	{"dag_run", "enforce_run", "airflow_pin_enforce", BEFORE_WRITE_ROW, "BEFORE INSERT OR UPDATE",
+	 false},
+	{"task_instance", "adopt_version", "airflow_pin_adopt", BEFORE_INSERT_ROW, "BEFORE INSERT",
+	 false},
+	{"serialized_dag", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE",
+	 false},
+	{"dag_version", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE",
+	 false},
+	{"dag_code", "protect_version", "airflow_pin_protect", BEFORE_UPDATE_ROW, "BEFORE UPDATE",
+	 false},
+	{"serialized_dag", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE",
+	 false},
 	{"dag_version", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE", false},
 	{"dag_code", "keep_version", "airflow_pin_keep", BEFORE_DELETE_ROW, "BEFORE DELETE", false},
-	{"dag_version", "end_clean", "airflow_pin_end_clean", AFTER_DELETE_STATEMENT, "AFTER DELETE", false},
-	{"dag", "hold_schedule", "airflow_pin_hold", BEFORE_UPDATE_ROW, "BEFORE UPDATE",
-	 true},
+	{"dag_version", "end_clean", "airflow_pin_end_clean", AFTER_DELETE_STATEMENT, "AFTER DELETE",
+	 false},
+	{"dag", "hold_schedule", "airflow_pin_hold", BEFORE_UPDATE_ROW, "BEFORE UPDATE", true},
 };
 
 static Oid

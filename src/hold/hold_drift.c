@@ -92,12 +92,12 @@ compare_row(void *arg)
 	const Schedule *schedule = &version->schedule;
 	DagRow row;
 
-	call->drift->schedule_not_held =
-		version->why != NULL || !read_row(call, &row) || row.summary == NULL ||
-		strcmp(row.summary, version->summary) != 0 ||
-		(schedule->max_active_tasks != LIMIT_CONFIGURED &&
-		 schedule->max_active_tasks != row.max_active_tasks) ||
-		!next_run_is_held(call, &row, schedule);
+	call->drift->schedule_not_held = version->why != NULL || !read_row(call, &row) ||
+									 row.summary == NULL ||
+									 strcmp(row.summary, version->summary) != 0 ||
+									 (schedule->max_active_tasks != LIMIT_CONFIGURED &&
+									  schedule->max_active_tasks != row.max_active_tasks) ||
+									 !next_run_is_held(call, &row, schedule);
 }
 
 /* GuardedCall: is there an error of the DAG's file? In 3.0 the error names it by its whole path. */

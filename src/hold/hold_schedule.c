@@ -89,8 +89,7 @@ require_pinned(const HoldCall *call, DagVersion *version)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND), errmsg("version %d of DAG \"%s\" no longer exists",
 														pin->version_number, call->dag_id)));
-	if (version->dag_hash == NULL ||
-		pinned_content_changed(&call->tables, &pin->content, version))
+	if (version->dag_hash == NULL || pinned_content_changed(&call->tables, &pin->content, version))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("version %d of DAG \"%s\" was changed in place since it was pinned",
 							   pin->version_number, call->dag_id)));
@@ -175,8 +174,8 @@ hold_pinned(HoldCall *call)
 	hold_note_read(call->dag_id, &note);
 	removed = note.removed && !is_parse;
 	row = hold_flags(call, row, &removed);
-	row = hold_row(call->trigger, &call->tables, call->dag_id, schedule, computes_anew(call, is_parse),
-				   row);
+	row = hold_row(call->trigger, &call->tables, call->dag_id, schedule,
+				   computes_anew(call, is_parse), row);
 	hold_note_write(call->dag_id, &note, removed, NULL);
 	call->row = row;
 }

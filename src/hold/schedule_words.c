@@ -118,7 +118,8 @@ limit_words(Jsonb *data)
 	add_limit(&words, schedule.max_active_runs, "active runs");
 	add_limit(&words, schedule.max_active_tasks, "active tasks");
 	if (schedule.max_consecutive_failed_dag_runs != 0)
-		add_limit(&words, schedule.max_consecutive_failed_dag_runs, "failed runs until it is paused");
+		add_limit(&words, schedule.max_consecutive_failed_dag_runs,
+				  "failed runs until it is paused");
 	if (schedule.has_task_concurrency_limits)
 		appendStringInfoString(&words, ", tasks with limits of their own");
 	if (schedule.fail_fast)

@@ -441,7 +441,8 @@ pin_store_put(const PinSpec *spec, const char *event, const PastPin *from, int64
 			" 'dag_id', dag_id, 'from_version', $18, 'to_version', version_number,"
 			" 'bundle_version', bundle_version, 'valid_from', valid_from, 'by', pinned_by)::text)"
 			" FROM pin",
-			has_schedule ? ", schedule, schedule_chosen, airflow_revision, content_updated_at" : "", has_schedule ? ", $15, $16, $21, $22" : ""),
+			has_schedule ? ", schedule, schedule_chosen, airflow_revision, content_updated_at" : "",
+			has_schedule ? ", $15, $16, $21, $22" : ""),
 		&args, 0);
 	if (SPI_processed == 0)
 		raise_expired(spec);
