@@ -17,15 +17,15 @@ hold_suites=("${AIRFLOW_VERSIONS[@]/#/hold-}" "hold_live-$oldest" "hold_live-$ne
 live_suites=("live-$oldest" "live-$newest")
 # shellcheck disable=SC2034
 all_suites=(regress isolation pgtap guard security upgrade docs server restore replication pg_upgrade crash faults leaks
-    races fuzz health "${differential_suites[@]}" "${schedule_suites[@]}" "${commits_suites[@]}" "${hold_suites[@]}" "${live_suites[@]}" pickles
-    throttle migrations watch monitoring)
+    races fuzz health "${differential_suites[@]}" "${schedule_suites[@]}" "${commits_suites[@]}" "${hold_suites[@]}" "${live_suites[@]}"
+    pickles runbook throttle migrations watch monitoring)
 
 # Seconds on two idle cores, with another suite beside it. Only the order matters, in which they start: the longest first,
 # so that none goes on alone at the end. One that is not here starts first.
 declare -A suite_seconds=([migrations]=300 [watch]=250 [live-$newest]=240 [live-$oldest]=230 [differential-$newest]=200
     [health]=90 [monitoring]=90 [crash]=85 [fuzz]=75 [throttle]=70 [differential-3.0.6]=60 [differential-3.1.8]=60
     [differential-3.2.2]=60 [isolation]=35 [regress]=30 [guard]=30 [faults]=30 [server]=17 [restore]=15 [upgrade]=15
-    [schedule-3.0.6]=80 [schedule-3.1.8]=80 [schedule-3.2.2]=80 [schedule-$newest]=80 [races]=60 [pickles]=30
+    [schedule-3.0.6]=80 [schedule-3.1.8]=80 [schedule-3.2.2]=80 [schedule-$newest]=80 [races]=60 [pickles]=30 [runbook]=75
     [hold-3.0.6]=100 [hold-3.1.8]=100 [hold-3.2.2]=100 [hold-$newest]=100 [hold_live-$oldest]=300 [hold_live-$newest]=300
     [commits-3.0.6]=60 [commits-3.1.8]=60 [commits-3.2.2]=60 [commits-$newest]=60
     [security]=15 [replication]=12 [leaks]=10 [pgtap]=7 [docs]=7 [pg_upgrade]=1)
@@ -38,6 +38,7 @@ airflow_of() { # suite
         migrations) echo 2.11.2 "${AIRFLOW_VERSIONS[@]}" ;;
         health) echo 2.10.5 2.11.2 "${AIRFLOW_VERSIONS[@]}" ;;
         differential-*) echo 2.10.5 "${1#*-}" ;;
+        runbook) echo 2.11.2 "$newest" ;;
         pickles) echo 2.11.2 "$oldest" "$newest" ;;
         schedule-* | commits-* | hold-* | hold_live-* | live-*) echo "${1#*-}" ;;
     esac
@@ -98,7 +99,7 @@ exec_suite() { # suite
         leaks) exec test/leaks 100000 5000 ;;
         fuzz) exec test/fuzz/run 35 ;;
         upgrade | crash | races | faults | monitoring) exec "test/$1/run" ;;
-        health | throttle | migrations | watch | pickles) exec "test/airflow/$1" ;;
+        health | throttle | migrations | watch | pickles | runbook) exec "test/airflow/$1" ;;
         *-*)
             if [ "$kind" = differential ] && [ "$version" != "$newest" ]; then
                 variants=(--variant plain --variant defaults --variant commit)
