@@ -20,6 +20,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "airflow/migration.h"
 #include "dag/version.h"
 #include "hold/hold_note.h"
 #include "hold/version_schedule.h"
@@ -210,6 +211,12 @@ hold(void *arg)
 	HoldCall *call = arg;
 	MemoryContext saved;
 
+	/* what a migration makes of the row is the migration's; the next parse sets it right */
+	if (!call->settling && transaction_migrates(RelationGetRelid(call->trigger->tg_relation)))
+	{
+		call->row = call->trigger->tg_newtuple;
+		return;
+	}
 	SPI_connect();
 	airflow_tables_at_once(&call->tables,
 						   get_namespace_name(RelationGetNamespace(call->trigger->tg_relation)));

@@ -163,3 +163,15 @@ UPDATE dag SET is_paused = true WHERE dag_id = 'n';
 SELECT next_dagrun = :'next' AS same FROM dag WHERE dag_id = 'n';
 CALL lab.parse('n', '', NULL);
 SELECT next_dagrun > :'next' AS later FROM dag WHERE dag_id = 'n';
+
+-- A migration writes what it wants: its transaction has a lock as only DDL takes it. The next write is held again.
+CALL lab.scheduled('mig', 'c1', lab.cron('0 0 * * *'), '{"max_active_tasks": 7}');
+CALL lab.scheduled('mig', 'c2', lab.cron('0 0 * * *'), '{"max_active_tasks": 9}');
+SELECT version_number, schedule FROM airflow_pin.pin('mig', 1);
+BEGIN;
+LOCK TABLE dag_run IN SHARE MODE;
+UPDATE dag SET max_active_tasks = 11 WHERE dag_id = 'mig';
+SELECT max_active_tasks FROM dag WHERE dag_id = 'mig';
+COMMIT;
+UPDATE dag SET max_active_tasks = 12 WHERE dag_id = 'mig';
+SELECT max_active_tasks FROM dag WHERE dag_id = 'mig';
