@@ -27,9 +27,15 @@ CREATE PROCEDURE lab.in_place(n bigint) LANGUAGE plpgsql AS $$
 DECLARE
     version uuid := lab.latest();
 BEGIN
+    -- 3.0 leaves the order to SQLAlchemy, which writes a parent first.
+    IF NOT LAB_ROWS_FOLLOW THEN
+        UPDATE dag_version SET bundle_version = 'c' || n WHERE id = version;
+    END IF;
     UPDATE serialized_dag SET data = lab.content(n)::text::LAB_JSON, dag_hash = 'h' || n, last_updated = clock_timestamp()
         WHERE dag_version_id = version;
-    UPDATE dag_version SET bundle_version = 'c' || n WHERE id = version;
+    IF LAB_ROWS_FOLLOW THEN
+        UPDATE dag_version SET bundle_version = 'c' || n WHERE id = version;
+    END IF;
     CALL lab.update_code(n);
     INSERT INTO lab.parsed VALUES ('c' || n, 'h' || n);
 END $$;
