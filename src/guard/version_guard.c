@@ -160,6 +160,31 @@ let_migration_pass(void *arg)
 					 change->is_unchanged ? change->content.dag_hash : NULL);
 }
 
+/*
+ * GuardedCall: the way back of 0101 writes the content and leaves the hash. A pin that an earlier
+ * migration was to explain, which nobody saw, could not be explained by it any more.
+ */
+static void
+follow_content(void *arg)
+{
+	VersionChange *change = arg;
+
+	find_pin(change);
+	if (!change->is_pinned || !change_is_migrations(change->trigger))
+		return;
+	(void) guarded_call(check_unchanged, change);
+	if (change->is_unchanged)
+		follow_migration(change->trigger, change->dag_id, change->content.dag_hash);
+}
+
+/* Is the content of a version written, by what is no parse, and its hash left as it is? */
+static bool
+content_alone_changes(TriggerData *trigger, const VersionTable *table)
+{
+	return strcmp(table->name, "serialized_dag") == 0 && !column_changes(trigger, "last_updated") &&
+		   (column_changes(trigger, "data") || column_changes(trigger, "data_compressed"));
+}
+
 /* Columns of a version's row that say which row it is, and since when. */
 static bool
 is_identity(const char *column)
@@ -400,8 +425,14 @@ airflow_pin_protect_version(PG_FUNCTION_ARGS)
 	ErrorData *error;
 
 	change.table = version_table(RelationGetRelationName(trigger->tg_relation));
-	if (!airflow_pin_enabled || change.table == NULL || !content_changes(trigger, change.table))
+	if (!airflow_pin_enabled || change.table == NULL)
 		return PointerGetDatum(trigger->tg_newtuple);
+	if (!content_changes(trigger, change.table))
+	{
+		if (content_alone_changes(trigger, change.table))
+			(void) guarded_call(follow_content, &change);
+		return PointerGetDatum(trigger->tg_newtuple);
+	}
 
 	error = guarded_call(find_pin, &change);
 	if (error == NULL && change.is_pinned)

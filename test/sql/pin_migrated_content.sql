@@ -86,3 +86,19 @@ UPDATE alembic_version SET version_num = 'e79fc784f145';
 COMMIT;
 SELECT dag_hash FROM airflow_pin.pinned_version WHERE dag_id = 'twice';
 SELECT * FROM lab.answers WHERE dag_id = 'twice';
+-- The real way back leaves the hash as it is.
+CALL lab.revision('509b94a1042d');
+CALL lab.old('back');
+CALL lab.migrate('back', '["00000000-0000-0000-0000-000000000001"]');
+CALL lab.revision('55297ae24532');
+BEGIN;
+LOCK TABLE serialized_dag IN ACCESS EXCLUSIVE MODE;
+UPDATE serialized_dag SET data = jsonb_set(data, '{dag,deadline}', '[{"__type": "deadline_alert"}]') WHERE dag_version_id = lab.uuid('back1');
+UPDATE alembic_version SET version_num = 'e79fc784f145';
+COMMIT;
+SELECT dag_hash FROM airflow_pin.pinned_version WHERE dag_id = 'back';
+SELECT * FROM lab.answers WHERE dag_id = 'back';
+-- Somebody's own change of the content alone moves no pin.
+SELECT version_number FROM airflow_pin.pin('back', 2);
+UPDATE serialized_dag SET data = jsonb_set(data, '{dag,tasks}', '[]') WHERE dag_version_id = lab.uuid('back2');
+SELECT p.dag_hash = s.dag_hash AS same, airflow_revision FROM airflow_pin.pinned_version p JOIN serialized_dag s USING (dag_version_id) WHERE p.dag_id = 'back';
