@@ -14,6 +14,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
+#include "schedule/cron_expression.h"
 #include "schedule/python_time.h"
 #include "util/jsonb_member.h"
 
@@ -109,13 +110,18 @@ delta_text(JsonbContainer *arguments)
 	return json_double(value, &seconds) ? timedelta_text(seconds) : pstrdup("");
 }
 
+/* The SDK of 3.2 serializes a preset by its name, and Airflow reads it as what it stands for. */
 static char *
 cron_text(JsonbContainer *arguments)
 {
 	JsonbValue *expression = json_member(arguments, "expression");
+	char *text =
+		expression != NULL && expression->type == jbvString ? json_string(expression) : NULL;
+	char *preset = text ? cron_preset(text) : NULL;
 
-	return expression != NULL && expression->type == jbvString ? json_string(expression)
-															   : pstrdup("");
+	if (text == NULL)
+		return pstrdup("");
+	return preset ? preset : text;
 }
 
 static char *

@@ -408,15 +408,24 @@ note_differences(CronExpression *cron)
 		cron->differences |= CRON_DIFFERS_BEFORE_6_2_1;
 }
 
+/* What one of Airflow's presets stands for, in the caller's memory; NULL: it is none. */
+char *
+cron_preset(const char *text)
+{
+	for (int i = 0; i < (int) lengthof(presets); i++)
+		if (strcmp(text, presets[i].name) == 0)
+			return pstrdup(presets[i].expression);
+	return NULL;
+}
+
 /* The expression in small letters, of a name what it stands for. */
 static char *
 plain_expression(const char *text)
 {
-	char *lower;
+	char *lower = cron_preset(text);
 
-	for (int i = 0; i < (int) lengthof(presets); i++)
-		if (strcmp(text, presets[i].name) == 0)
-			return pstrdup(presets[i].expression);
+	if (lower != NULL)
+		return lower;
 	lower = pstrdup(text);
 	for (char *at = lower; *at != '\0'; at++)
 		*at = pg_ascii_tolower((uint8) *at);

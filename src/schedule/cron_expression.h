@@ -66,6 +66,7 @@ typedef enum CronSearch
 	CRON_OUT_OF_RANGE /* OverflowError: beyond the years that Python knows */
 } CronSearch;
 
+extern char *cron_preset(const char *text);
 extern const char *cron_read(const char *text, CronExpression *cron);
 extern bool cron_covers_every_hour(const CronExpression *cron);
 extern CronSearch cron_search(const CronExpression *cron, CronDirection direction, Timestamp wall,

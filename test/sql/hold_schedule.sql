@@ -175,3 +175,9 @@ SELECT max_active_tasks FROM dag WHERE dag_id = 'mig';
 COMMIT;
 UPDATE dag SET max_active_tasks = 12 WHERE dag_id = 'mig';
 SELECT max_active_tasks FROM dag WHERE dag_id = 'mig';
+-- The SDK of 3.2 serializes a preset by its name; the row of dag has what it stands for.
+CALL lab.scheduled('preset', 'c1', lab.cron('@daily'));
+CALL lab.scheduled('preset', 'c2', lab.cron('0 0 1 1 *'));
+SELECT version_number, schedule FROM airflow_pin.pin('preset', 1);
+CALL lab.parse('preset', '0 0 1 1 *', '2027-01-01');
+SELECT timetable_summary FROM dag WHERE dag_id = 'preset';
