@@ -43,8 +43,8 @@ goes_on() { # name, database, options of psql
 
     expect "$name: status() says that pins are in force" \
         "yes: Pins are obeyed by every insert into dag_run." "$(in_force "$db" "${options[@]}")"
-    expect "$name: all triggers are there" 9 \
-        "$(sql "${options[@]}" -d "$db" -c "SELECT count(*) FROM airflow_pin.status() WHERE item LIKE 'trigger %' AND state = 'present'")"
+    expect "$name: all triggers are there" present \
+        "$(sql "${options[@]}" -d "$db" -c "SELECT DISTINCT state FROM airflow_pin.status() WHERE item LIKE 'trigger %'")"
     sql "${options[@]}" -d "$db" -c "CALL lab.run('d', 'after')" -c "CALL lab.run('d', 'after_manual', 'manual')"
     expect "$name: a scheduled run is held" 'queued|2|b|extract:2 report:2' "$(run_of "$db" after "${options[@]}")"
     expect "$name: a manual run is held" 'queued|2|b|extract:2 report:2' "$(run_of "$db" after_manual "${options[@]}")"
