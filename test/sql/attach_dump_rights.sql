@@ -11,22 +11,22 @@ CREATE DATABASE regress_airflow_pin_dump TEMPLATE template0;
 SET client_min_messages = warning;
 DROP EXTENSION airflow_pin CASCADE;
 DROP ROLE IF EXISTS regress_dump_owner, regress_dump_other;
-CREATE ROLE regress_dump_owner LOGIN;
-CREATE ROLE regress_dump_other LOGIN;
+CREATE ROLE regress_dump_owner;
+CREATE ROLE regress_dump_other;
 CALL lab.give_tables('regress_dump_owner');
 ALTER DATABASE :"DBNAME" OWNER TO regress_dump_owner;
 CALL lab.two_versions('d');
 RESET client_min_messages;
 \set ECHO all
 -- before
-\! pg_dump -N lab -U regress_dump_owner -d regress_airflow_pin_dump 2>&1 | grep -E '^pg_dump: |^COPY airflow_pin'
+\! pg_dump -N lab --role regress_dump_owner -d regress_airflow_pin_dump 2>&1 | grep -E '^pg_dump: |^COPY airflow_pin'
 -- with the extension, not attached
 CREATE EXTENSION airflow_pin;
-\! pg_dump -N lab -U regress_dump_owner -d regress_airflow_pin_dump 2>&1 | grep -E '^pg_dump: error|^COPY airflow_pin' | cut -d' ' -f1,2
+\! pg_dump -N lab --role regress_dump_owner -d regress_airflow_pin_dump 2>&1 | grep -E '^pg_dump: error|^COPY airflow_pin' | cut -d' ' -f1,2
 -- attached, with a pin
 SELECT airflow_pin.attach();
 SELECT version_number FROM airflow_pin.pin('d', 1, reason => 'kept in the dump');
-\! pg_dump -N lab -U regress_dump_owner -d regress_airflow_pin_dump 2>&1 | grep -oE '^pg_dump: error|kept in the dump'
+\! pg_dump -N lab --role regress_dump_owner -d regress_airflow_pin_dump 2>&1 | grep -oE '^pg_dump: error|kept in the dump'
 -- The owner reads, and does no more; nobody else reads.
 SET ROLE regress_dump_owner;
 SELECT version_number FROM airflow_pin.pinned_version;
