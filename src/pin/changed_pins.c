@@ -45,10 +45,10 @@ read_pins(QueryArgs *args)
 
 /* Is the version of the DAG's pin another one than its hash says, migrations aside? */
 static bool
-is_changed(const AirflowTables *tables, const char *dag_id, char *dag_hash)
+is_changed(const AirflowTables *tables, const char *dag_id, const char *dag_hash)
 {
 	const Pin *pin = pins_ruling(pins_read(dag_id, strlen(dag_id)), GetCurrentTimestamp());
-	DagVersion now = {.dag_hash = dag_hash};
+	DagVersion now = {.dag_hash = unconstify(char *, dag_hash)};
 
 	if (pin == NULL || dag_hash == NULL)
 		return pin != NULL;

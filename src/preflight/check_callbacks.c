@@ -35,16 +35,13 @@ deleting_revision(List *revisions)
 	return NULL;
 }
 
-/* Were the rows written by Airflow 2? Then some revision of 3.0 is still to come. */
+/* Were the rows written by Airflow 2? Then the first revision that is still to come is one of 3.0. */
 static bool
 is_airflow2(List *revisions)
 {
-	ListCell *cell;
+	const PlanEntry *first = revisions != NIL ? linitial(revisions) : NULL;
 
-	foreach (cell, revisions)
-		if (plan_version_before(((const PlanEntry *) lfirst(cell))->version, "3.1"))
-			return true;
-	return false;
+	return first != NULL && plan_version_before(first->version, "3.1");
 }
 
 /* The DAG processor of 3.1.8 was seen to end on such rows at every start, that of 3.0.6 reads them alike. */
