@@ -34,6 +34,7 @@
 #include "util/jsonb_member.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
+#include "util/same_text.h"
 
 /* In SQL, where $2 is airflow_pin.min_serialized_dag_update_interval in seconds. */
 #define UPDATE_INTERVAL "$2 * interval '1 second'"
@@ -46,12 +47,6 @@ run_as_airflow(const AirflowTables *tables, KeptPlan *plan, const char *sql, Que
 	owner_scope_enter_foreign(&scope, tables->dag_version);
 	query_run_kept(plan, sql, args, 1);
 	owner_scope_leave(&scope);
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
 /* Does dag_version alone tell which commit the latest version was parsed at? */

@@ -12,6 +12,7 @@
 #include "util/copy_text.h"
 #include "util/owner_scope.h"
 #include "util/query.h"
+#include "util/same_text.h"
 
 static void
 run_as_owner(KeptPlan *plan, const char *sql, QueryArgs *args)
@@ -40,12 +41,6 @@ hold_note_read(const char *dag_id, HoldNote *note)
 	note->exists = true;
 	note->removed = row_bool(0, 1);
 	note->failure = row_text(0, 2);
-}
-
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 /* Note what is true now, if it is not what was noted before. */

@@ -12,6 +12,7 @@
 #include "dag/commit.h"
 #include "settings.h"
 #include "tasks/removed_task.h"
+#include "util/same_text.h"
 
 static const char *const action_names[] = {
 	[RUN_LATEST] = "latest", [RUN_MATCHES] = "matches", [RUN_REWRITE] = "rewrite",
@@ -35,12 +36,6 @@ decision_explanation(const Decision *decision)
 		(decision->action != RUN_REJECT && decision->action != RUN_FAILED))
 		return pstrdup(decision->detail);
 	return psprintf("%s %s", decision->detail, decision->hint);
-}
-
-static bool
-same_commit(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
 static bool
@@ -314,7 +309,7 @@ decide_run(const AirflowTables *tables, const RunRequest *request, const Pin *pi
 	}
 	is_override = pin->allow_override && request->override != OVERRIDE_NONE;
 	if (same_version(request->version, &decision->effective.id) &&
-		same_commit(request->commit, decision->effective_commit) &&
+		same_text(request->commit, decision->effective_commit) &&
 		(is_override || (!source_changed(pin, &decision->effective) &&
 						 !pinned_content_changed(tables, &pin->content, &decision->effective))))
 	{
